@@ -1,0 +1,204 @@
+//! The same work in stook and in something else, mostly Python's multiprocessing, side by side.
+//!
+//! `cargo bench` runs every row of the table below, `cargo bench -- NAME..` those whose name contains one of the
+//! names, `--rounds N` sets the number of rounds. Within a round both sides run, in turns first, so that what
+//! else the machine does hits both. A row's figure is the median over the rounds of the ratio other time / stook
+//! time: above 1, stook is faster. Absolute times depend on the machine, ratios hardly. A row for which the
+//! machine lacks something is skipped.
+
+mod side;
+
+use std::env;
+use std::process::ExitCode;
+
+use side::{Side, Tools};
+
+/// The rounds of a row.
+const ROUNDS: usize = 7;
+
+/// The rounds of a row that works on the directory of files.
+const LONG_ROUNDS: usize = 3;
+
+struct Row {
+    name: &'static str,
+    stook: Side,
+    other: Side,
+    /// The ratio to reach, where there is one.
+    target: Option<f64>,
+    /// Both sides print the same lines, apart from their order.
+    same_lines: bool,
+}
+
+const fn row(name: &'static str, stook: Side, other: Side, target: Option<f64>) -> Row {
+    Row { name, stook, other, target, same_lines: false }
+}
+
+const fn same(row: Row) -> Row {
+    Row { same_lines: true, ..row }
+}
+
+const ROWS: &[Row] = &[
+    row("startup", Side::Code("1+1"), Side::PythonCode("1+1"), Some(10.0)),
+    row("startup_empty", Side::Code("1+1"), Side::Empty, Some(0.5)),
+    row("spawn", Side::Pair("spawn"), Side::Python("spawn"), Some(10.0)),
+    row("spawn_512", Side::Pair("spawn_512"), Side::Python("spawn_512"), Some(10.0)),
+    row("spawn_512_alone", Side::Pair("spawn_512"), Side::Pair("spawn"), Some(0.9)),
+    row("queue_1m", Side::Pair("queue_1m"), Side::Python("queue_1m"), Some(5.0)),
+    row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
+    same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
+    same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),
+    same(row("checksums_1_2", Side::Job("checksums", "2"), Side::Job("checksums", "1"), Some(1.7))),
+];
+
+/// What the command line asks for.
+struct Wish {
+    names: Vec<String>,
+    rounds: Option<usize>,
+}
+
+impl Wish {
+    fn read(args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut wish = Self { names: Vec::new(), rounds: None };
+        let mut args = args.filter(|arg| arg != "--bench"); // added by cargo
+        while let Some(arg) = args.next() {
+            if arg == "--rounds" {
+                let count = args.next().and_then(|count| count.parse().ok()).filter(|count| *count > 0);
+                wish.rounds = Some(count.ok_or("--rounds needs a number above 0")?);
+            } else if arg.starts_with('-') {
+                return Err(format!("unknown option {arg}; known is --rounds N"));
+            } else if ROWS.iter().any(|row| row.name.contains(&arg)) {
+                wish.names.push(arg);
+            } else {
+                let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+                return Err(format!("no row is called {arg}; there are {}", known.join(", ")));
+            }
+        }
+        Ok(wish)
+    }
+
+    fn wants(&self, row: &Row) -> bool {
+        self.names.is_empty() || self.names.iter().any(|name| row.name.contains(name))
+    }
+}
+
+/// The figures of a row, sorted.
+struct Figures {
+    stook: Vec<f64>,
+    other: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+impl Row {
+    fn measure(&self, rounds: usize, tools: &Tools) -> Result<Figures, String> {
+        let repeat = self.stook.repeat();
+        // Not counted: it brings program and files into memory.
+        let (_, printed) = self.stook.run(tools)?;
+        let mut figures = Figures { stook: Vec::new(), other: Vec::new(), ratios: Vec::new() };
+        for round in 0..rounds {
+            let mut sides = [(self.stook, 0.0), (self.other, 0.0)];
+            for _ in 0..repeat {
+                for turn in 0..2 {
+                    let (side, sum) = &mut sides[(round + turn) % 2];
+                    let (time, lines) = side.run(tools)?;
+                    *sum += time;
+                    if self.same_lines && sorted(&lines) != sorted(&printed) {
+                        return Err("the two sides print different lines".to_owned());
+                    }
+                }
+            }
+            let [(_, stook), (_, other)] = sides;
+            figures.stook.push(stook / f64::from(repeat));
+            figures.other.push(other / f64::from(repeat));
+            figures.ratios.push(other / stook);
+        }
+        for list in [&mut figures.stook, &mut figures.other, &mut figures.ratios] {
+            list.sort_by(f64::total_cmp);
+        }
+        Ok(figures)
+    }
+
+    fn show(&self, figures: &Figures) -> String {
+        let ratio = median(&figures.ratios);
+        let (least, most) =
+            (figures.ratios.first().unwrap_or(&ratio), figures.ratios.last().unwrap_or(&ratio));
+        let target = self.target.map_or_else(|| "-".to_owned(), |target| format!("{target:.1}"));
+        let verdict = match self.target {
+            Some(target) if ratio < target => "missed",
+            Some(_) => "met",
+            None => "",
+        };
+        format!(
+            "{:16} {:>8.2} {:>17} {target:>7} {verdict:6} {:>10} {:>10}  {}",
+            self.name,
+            ratio,
+            format!("{least:.2}..{most:.2}"),
+            time(median(&figures.stook)),
+            time(median(&figures.other)),
+            self.other.title(),
+        )
+    }
+}
+
+fn sorted(lines: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = lines.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The middle of sorted figures.
+fn median(sorted: &[f64]) -> f64 {
+    match (sorted.get(sorted.len() / 2), sorted.get(sorted.len().saturating_sub(1) / 2)) {
+        (Some(upper), Some(lower)) => f64::midpoint(*upper, *lower),
+        _ => f64::NAN,
+    }
+}
+
+/// A time of so many seconds for people.
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-3 => format!("{:.0} us", s * 1e6),
+        s if s < 1.0 => format!("{:.2} ms", s * 1e3),
+        s => format!("{s:.2} s"),
+    }
+}
+
+fn main() -> ExitCode {
+    let wish = match Wish::read(env::args().skip(1)) {
+        Ok(wish) => wish,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let tools = match Tools::find() {
+        Ok(tools) => tools,
+        Err(error) => {
+            eprintln!("no folder for temporary files: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(files) = &tools.files {
+        println!("files: {}", files.display());
+    }
+    println!(
+        "{:16} {:>8} {:>17} {:>7} {:6} {:>10} {:>10}  other side",
+        "row", "ratio", "spread", "target", "", "stook", "other"
+    );
+    let mut code = ExitCode::SUCCESS;
+    for row in ROWS.iter().filter(|row| wish.wants(row)) {
+        if let Some(lack) = row.stook.lack(&tools).or_else(|| row.other.lack(&tools)) {
+            println!("{:16}  skipped: {lack}", row.name);
+            continue;
+        }
+        let long = row.stook.reads_files();
+        let rounds = wish.rounds.unwrap_or(if long { LONG_ROUNDS } else { ROUNDS });
+        match row.measure(rounds, &tools) {
+            Ok(figures) => println!("{}", row.show(&figures)),
+            Err(error) => {
+                println!("{:16}  failed: {error}", row.name);
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    code
+}

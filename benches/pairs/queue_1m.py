@@ -1,0 +1,23 @@
+# A million small messages from a child to its parent; prints the time from the first to the last.
+import multiprocessing
+import time
+
+
+def produce(queue, count):
+    for i in range(count):
+        queue.put(i)
+
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    count = 1_000_000
+    queue = multiprocessing.Queue()
+    producer = multiprocessing.Process(target=produce, args=(queue, count))
+    producer.start()
+    total = queue.get()
+    start = time.monotonic()
+    for _ in range(1, count):
+        total += queue.get()
+    print("seconds:", time.monotonic() - start)
+    print("sum:", total)
+    producer.join()

@@ -1,0 +1,296 @@
+//! Counted references to shared objects.
+//!
+//! Every object begins with an [`Object`]: a guard, its kind and a count. The count is the number of
+//! *entries* that name the object: one in the handle table of each process that holds it (however many
+//! script values there refer to it), one in each bundle that travels, one for each slot's start parcel.
+//!
+//! Invariants
+//! 1. Count and entry change in one commit under the handles' guard, so a killed process's references
+//!    are exactly those in its table: its sweeper takes them off.
+//! 2. When the count reaches 0 the object goes, in the same commit, into the hand of whoever did that,
+//!    marked as dying; then its kind's destructor empties it and its block is freed. A sweeper finishes
+//!    what a killed process began.
+//! 3. Inside a process a handle is an `Rc`; the table is touched for the first and the last only.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use super::blocks::{self, Block, OutOfMemory, Use};
+use super::guard::{Guard, Held};
+use super::hand::{self, Hand};
+use super::segment::{at, header, nowhere, pointer};
+use super::table::me;
+
+/// What every shared object begins with.
+#[repr(C)]
+pub struct Object {
+    /// The object's own guard; first, so that recycled blocks have it at the same place.
+    pub guard: Guard,
+    kind: AtomicU32,
+    _reserved: AtomicU32,
+    count: AtomicU64,
+}
+
+/// The kinds of objects. Each has a destructor, set by the file that defines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    Parcel = 1,
+    Queue = 2,
+    Pool = 3,
+}
+
+const KINDS: usize = 8;
+static DESTRUCTORS: [AtomicPtr<()>; KINDS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; KINDS];
+
+/// Says how an object of `kind` is emptied before its block is freed. It may run twice, the second time
+/// on an object that is partly empty, if the process is killed in between.
+pub fn on_destroy(kind: Kind, destructor: fn(u64)) {
+    DESTRUCTORS[kind as usize].store(destructor as *mut (), Ordering::Release);
+}
+
+/// The object at `offset`.
+///
+/// # Safety
+/// An object lies there and somebody holds it.
+pub unsafe fn object(offset: u64) -> &'static Object {
+    // SAFETY: by this function's contract.
+    unsafe { at(offset) }
+}
+
+/// What kind of object lies at `offset`, which somebody holds; `None` for a kind that this build has not.
+pub fn kind_at(offset: u64) -> Option<Kind> {
+    // SAFETY: by this function's contract: the caller has it from a message or parcel that counts it.
+    let number = unsafe { object(offset) }.kind.load(Ordering::Relaxed);
+    [Kind::Parcel, Kind::Queue, Kind::Pool].into_iter().find(|kind| *kind as u32 == number)
+}
+
+/// A reference to a shared object, held by this process.
+#[derive(Clone, Debug)]
+pub struct Handle(Rc<Entry>);
+
+#[derive(Debug)]
+struct Entry {
+    offset: u64,
+    index: usize,
+}
+
+/// This process's side of its handle table.
+#[derive(Default)]
+struct Local {
+    known: HashMap<u64, Weak<Entry>>,
+    free: Vec<usize>,
+    used: usize,
+}
+
+thread_local! {
+    static LOCAL: RefCell<Local> = RefCell::default();
+}
+
+impl Handle {
+    /// Makes an object of `size` bytes in all; `fill` initialises what follows the [`Object`], in memory
+    /// that is not zeroed.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn create(kind: Kind, size: usize, fill: impl FnOnce(*mut u8)) -> Result<Self, OutOfMemory> {
+        let block = Block::new(size as u64, Use::Object)?;
+        let place = pointer(block.offset()).cast::<Object>();
+        if block.is_fresh() {
+            // SAFETY: fresh memory in this process's hand; a recycled object block has its guard
+            // already, unlocked or left by a dead owner, and keeps it (see `blocks`, invariant 3).
+            unsafe { Guard::init(&raw mut (*place).guard) };
+        }
+        // SAFETY: the guard is initialised, everything else is atomics; the block is ours.
+        let object = unsafe { object(block.offset()) };
+        object.kind.store(kind as u32, Ordering::Relaxed);
+        object.count.store(0, Ordering::Relaxed);
+        fill(place.cast());
+        let index = free_entry()?;
+        let offset = block.offset();
+        {
+            let held = header().handles_guard.lock();
+            held.commit([(&object.count, 1), (entry(index), offset), (block.hand(), 0)]);
+        }
+        block.published();
+        Ok(Self::remember(offset, index))
+    }
+
+    /// A handle on an object that this process can see alive, because a bundle, parcel or slot it holds
+    /// counts it.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the handle table can't grow.
+    pub fn acquire(offset: u64) -> Result<Self, OutOfMemory> {
+        if let Some(entry) = LOCAL.with_borrow(|local| local.known.get(&offset).and_then(Weak::upgrade)) {
+            return Ok(Self(entry));
+        }
+        let index = free_entry()?;
+        // SAFETY: alive by this function's contract.
+        let object = unsafe { object(offset) };
+        {
+            let held = header().handles_guard.lock();
+            let count = object.count.load(Ordering::Relaxed);
+            held.commit([(&object.count, count + 1), (entry(index), offset)]);
+        }
+        Ok(Self::remember(offset, index))
+    }
+
+    fn remember(offset: u64, index: usize) -> Self {
+        let entry = Rc::new(Entry { offset, index });
+        LOCAL.with_borrow_mut(|local| local.known.insert(offset, Rc::downgrade(&entry)));
+        Self(entry)
+    }
+
+    /// Where the object is: what travels.
+    pub fn offset(&self) -> u64 {
+        self.0.offset
+    }
+
+    /// The object as a `T`, which begins with an [`Object`].
+    ///
+    /// # Safety
+    /// The object was created as a `T`.
+    pub unsafe fn get<T: 'static>(&self) -> &T {
+        // SAFETY: alive while this handle lives, a `T` by this function's contract.
+        unsafe { at(self.0.offset) }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // At the very end of a process the thread-local may be gone: its sweeper does the rest.
+        let known = LOCAL.try_with(|local| {
+            local.try_borrow_mut().is_ok_and(|mut local| {
+                local.known.remove(&self.offset);
+                local.free.push(self.index);
+                true
+            })
+        });
+        if known == Ok(true) {
+            release(self.offset, entry(self.index));
+        }
+    }
+}
+
+/// An entry of this process's table that is free; the table grows if there is none.
+fn free_entry() -> Result<usize, OutOfMemory> {
+    let free = LOCAL.with_borrow_mut(|local| local.free.pop());
+    if let Some(index) = free {
+        return Ok(index);
+    }
+    let index = LOCAL.with_borrow(|local| local.used);
+    let capacity = me().map_or(u64::MAX, |slot| slot.handles_capacity.load(Ordering::Relaxed));
+    if index as u64 >= capacity {
+        grow_table(capacity)?;
+    }
+    LOCAL.with_borrow_mut(|local| local.used += 1);
+    Ok(index)
+}
+
+/// Entry `index` of this process's table; a process without a slot counts nowhere, and leaks.
+fn entry(index: usize) -> &'static AtomicU64 {
+    let Some(slot) = me() else { return nowhere() };
+    let table = slot.handles.load(Ordering::Relaxed);
+    // SAFETY: `free_entry` made the table larger than every index it gave out.
+    unsafe { at(table + index as u64 * 8) }
+}
+
+fn grow_table(capacity: u64) -> Result<(), OutOfMemory> {
+    let Some(slot) = me() else { return Ok(()) };
+    let mut block = Block::new((capacity * 16).max(240), Use::Bytes)?;
+    block.bytes_mut().fill(0);
+    let old = slot.handles.load(Ordering::Relaxed);
+    for index in 0..capacity {
+        // SAFETY: both tables have at least `capacity` entries.
+        let (from, to): (&AtomicU64, &AtomicU64) =
+            unsafe { (at(old + index * 8), at(block.offset() + index * 8)) };
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    let hand = Hand::free();
+    {
+        let held = header().handles_guard.lock();
+        held.commit([
+            (&slot.handles, block.offset()),
+            (&slot.handles_capacity, block.capacity() / 8),
+            (block.hand(), 0),
+            (hand.word(), old),
+        ]);
+    }
+    block.published();
+    if old != 0 {
+        blocks::free_from_hand(old, hand.word(), Use::Bytes);
+    }
+    hand.give_up();
+    Ok(())
+}
+
+/// Counts the object at `offset` once more, for the entry `word`, with further `changes`.
+pub(super) fn count(offset: u64, word: &AtomicU64, change: (&AtomicU64, u64)) {
+    // SAFETY: the caller holds the object.
+    let object = unsafe { object(offset) };
+    let held = header().handles_guard.lock();
+    let count = object.count.load(Ordering::Relaxed);
+    held.commit([(&object.count, count + 1), (word, offset), change]);
+}
+
+/// Takes the entry `word` off the object at `offset`, and destroys it if that was the last.
+pub(super) fn release(offset: u64, word: &AtomicU64) {
+    release_counted(offset, (word, 0));
+}
+
+/// Takes one count off the object at `offset` in one commit with `change`, which removes the entry, and
+/// destroys the object if that was the last.
+pub(super) fn release_counted(offset: u64, change: (&AtomicU64, u64)) {
+    // SAFETY: the entry counts the object until the commit below.
+    let object = unsafe { object(offset) };
+    let hand = Hand::free();
+    let held = header().handles_guard.lock();
+    let count = object.count.load(Ordering::Relaxed);
+    if count > 1 {
+        held.commit([(&object.count, count - 1), change]);
+        drop(held);
+    } else {
+        held.commit([(&object.count, 0), change, (hand.word(), offset | hand::DYING)]);
+        drop(held);
+        destroy(offset, hand.word());
+    }
+    hand.give_up();
+}
+
+/// Empties and frees an object whose count is 0, named by the hand `word` (invariant 2).
+pub(super) fn destroy(offset: u64, word: &AtomicU64) {
+    // SAFETY: nobody else has it any more.
+    let kind = unsafe { object(offset) }.kind.load(Ordering::Relaxed);
+    let destructor = DESTRUCTORS.get(kind as usize).map(|pointer| pointer.load(Ordering::Acquire));
+    if let Some(pointer) = destructor.filter(|pointer| !pointer.is_null()) {
+        // SAFETY: only ever set from a `fn(u64)` by `on_destroy`.
+        let function: fn(u64) = unsafe { std::mem::transmute::<*mut (), fn(u64)>(pointer) };
+        function(offset);
+    }
+    blocks::free_from_hand(offset, word, Use::Object);
+}
+
+/// Takes all handles off the table of a slot whose process is dead. The caller holds the sweeper's guard.
+pub(super) fn sweep_entries(slot: &super::table::Slot, _held: &Held<'_>) {
+    let table = slot.handles.load(Ordering::Relaxed);
+    for index in 0..slot.handles_capacity.load(Ordering::Relaxed) {
+        // SAFETY: the table has that many entries.
+        let word: &AtomicU64 = unsafe { at(table + index * 8) };
+        let offset = word.load(Ordering::Relaxed);
+        if offset != 0 {
+            release(offset, word);
+        }
+    }
+    if table != 0 {
+        let hand = Hand::free();
+        {
+            let held = header().handles_guard.lock();
+            held.commit([(&slot.handles, 0), (&slot.handles_capacity, 0), (hand.word(), table)]);
+        }
+        blocks::free_from_hand(table, hand.word(), Use::Bytes);
+        hand.give_up();
+    }
+}

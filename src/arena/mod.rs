@@ -1,0 +1,36 @@
+//! The shared segment of a session: memory, processes, and who holds what.
+//!
+//! ```text
+//! 0          header: sizes, limits, the session's key, the guards below     segment.rs
+//!            slots: one per process                                         table.rs
+//!            blocks: everything else, found by offset                       blocks.rs
+//! ```
+//!
+//! | file | concept |
+//! |---|---|
+//! | `segment` | the mapping of this process and the header |
+//! | `guard` | a mutex whose changes are whole even if its owner dies |
+//! | `size` | the size classes of blocks |
+//! | `blocks` | the allocator |
+//! | `hand` | what this process holds between taking it and giving it away |
+//! | `table` | the slots: who lives, who waits, how they ended |
+//! | `handle` | counted references to shared objects |
+//! | `bundle` | references that travel inside a message |
+//! | `parcel` | an immutable, counted piece of bytes |
+//! | `sweep` | cleaning up after the dead |
+
+pub mod blocks;
+pub mod bundle;
+pub mod guard;
+pub mod hand;
+pub mod handle;
+pub mod parcel;
+pub mod segment;
+pub mod size;
+pub mod sweep;
+pub mod table;
+
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+pub mod testing;

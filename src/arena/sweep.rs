@@ -1,0 +1,100 @@
+//! Cleaning up after the dead.
+//!
+//! Whoever notices that processes died may call [`sweep`]: it finishes their commits, frees what they had
+//! in hand and takes their references off. Slots are freed by the creator that asked how the process
+//! ended ([`release`]), or by the first process where the creator is dead too.
+//!
+//! Invariants
+//! 1. One sweeper at a time, under the sweeper's guard; a killed sweeper is swept like anybody else.
+//! 2. Each step is one commit and leaves less to do, so a sweep can stop anywhere and be repeated.
+//! 3. The dead process's commits are completed before its hands are looked at: otherwise a hand might
+//!    name a block that a pending commit is about to publish.
+
+use std::sync::atomic::Ordering;
+
+use super::blocks::{self, Use};
+use super::bundle;
+use super::guard;
+use super::hand;
+use super::handle;
+use super::segment::{header, offset_of};
+use super::table::{self, ENDED, ProcessId, RUNNING, STARTING, Slot, used_slots};
+
+/// Cleans up after every process that died.
+pub fn sweep() {
+    let held = header().sweep_guard.lock();
+    for slot in used_slots() {
+        match slot.state() {
+            RUNNING if !slot.is_alive() => empty(slot, &held),
+            STARTING if slot.pid() == 0 && !slot.is_alive() => never_started(slot),
+            _ => {}
+        }
+        if slot.state() == ENDED {
+            empty(slot, &held);
+            let orphan = slot.creator().and_then(ProcessId::slot).is_none_or(|creator| !creator.is_alive());
+            if orphan && table::is_first() {
+                let held = header().table_guard.lock();
+                slot.set_free(&held);
+            }
+        }
+    }
+}
+
+/// Its creator was killed between claiming the slot and starting the process.
+fn never_started(slot: &Slot) {
+    let held = header().table_guard.lock();
+    if slot.state() == STARTING && slot.pid() == 0 && !slot.is_alive() {
+        slot.presume_dead();
+    }
+    drop(held);
+}
+
+/// Cleans up after `id`, which has ended, and frees its slot. Does nothing if the slot is not `id`'s any more.
+pub fn release(id: ProcessId) {
+    let held = header().sweep_guard.lock();
+    let Some(slot) = id.slot().filter(|slot| slot.state() == ENDED) else { return };
+    empty(slot, &held);
+    let table = header().table_guard.lock();
+    slot.set_free(&table);
+}
+
+/// Gives back everything this process still holds: what a sweeper would do, but now. Only for a process
+/// that is about to end and has dropped its handles.
+pub fn myself() {
+    if let Some(slot) = table::me() {
+        let held = header().sweep_guard.lock();
+        let start = slot.start.load(Ordering::Relaxed);
+        if start != 0 {
+            handle::release(start, &slot.start);
+        }
+        handle::sweep_entries(slot, &held);
+    }
+}
+
+fn empty(slot: &Slot, held: &guard::Held<'_>) {
+    let sweeper = offset_of(&header().sweep_guard);
+    for word in &slot.guards {
+        let offset = word.load(Ordering::Relaxed);
+        // The sweeper's own guard was repaired when it was locked.
+        if offset != 0 && offset != sweeper {
+            // SAFETY: noted by the dead process when it was about to lock it.
+            unsafe { guard::repair(offset) };
+        }
+        word.store(0, Ordering::Relaxed);
+    }
+    for word in &slot.hands {
+        let (offset, tag) = hand::split(word.load(Ordering::Relaxed));
+        match (offset, tag) {
+            (0, _) => {}
+            (_, hand::BUNDLE) => bundle::release(offset, word),
+            (_, hand::DYING) => handle::destroy(offset, word),
+            (_, hand::OBJECT) => blocks::free_from_hand(offset, word, Use::Object),
+            _ => blocks::free_from_hand(offset, word, Use::Bytes),
+        }
+    }
+    let start = slot.start.load(Ordering::Relaxed);
+    if start != 0 {
+        handle::release(start, &slot.start);
+    }
+    handle::sweep_entries(slot, held);
+}

@@ -1,0 +1,66 @@
+//! The command line.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `options` | what can be given |
+//! | `source` | the script, wherever it comes from |
+
+pub mod options;
+pub mod source;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::process::{finish, session};
+use crate::script::{check, enter, program::Program, run, time};
+use options::Options;
+
+/// The whole program: a person's command, or a started process.
+pub fn main() {
+    // A started process is told by its first argument, before anything else is looked at.
+    let mut arguments = std::env::args_os().skip(1);
+    if let Some(entry) = arguments.next().as_ref().and_then(|first| first.to_str())
+        && let Some(entry) = entry.strip_prefix(session::ENTER)
+    {
+        enter::enter(entry);
+    }
+    let options = match parse(std::env::args_os()) {
+        Ok(options) => options,
+        Err(error) => error.exit(),
+    };
+    let code = command(options);
+    finish::finish(code)
+}
+
+fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Options, clap::Error> {
+    Options::try_parse_from(arguments)
+}
+
+/// Does what the options say and gives the exit code. A session is open when it returns.
+fn command(options: Options) -> i32 {
+    if let Err(error) = session::begin(options.memory) {
+        time::eprint(&format!("stook: this system does not let a session begin: {error}"));
+        crate::sys::process::exit_now(1);
+    }
+    if options.list_start_methods {
+        for method in options::StartMethod::names() {
+            time::print(&method);
+        }
+        return 0;
+    }
+    let (unit, arguments) = match source::find(&options) {
+        Ok(Some(found)) => found,
+        Ok(None) => return crate::repl::repl(),
+        Err(problem) => {
+            time::eprint(&format!("stook: {problem}"));
+            return 2;
+        }
+    };
+    let directory = source::directory(&unit.name);
+    let program = Program { units: vec![unit], directory, ..Program::default() };
+    if options.check {
+        return check::script(program, arguments);
+    }
+    run::script(program, arguments)
+}

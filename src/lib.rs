@@ -1,0 +1,25 @@
+//! stook runs Rhai scripts on many processes. `docs/design/` says how; the folders below are its layers,
+//! each of which uses only those above it.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("stook runs on Linux only: it is built on memfds, futexes and robust mutexes");
+
+pub mod sys;
+
+pub mod arena;
+
+pub mod sync;
+
+pub mod wire;
+
+pub mod process;
+
+pub mod queue;
+
+pub mod pool;
+
+pub mod script;
+
+pub mod repl;
+
+pub mod cli;

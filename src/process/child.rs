@@ -1,0 +1,145 @@
+//! A started process, as the one who started it sees it.
+
+use std::ffi::CString;
+use std::sync::atomic::Ordering;
+
+use super::session::ENTER;
+use crate::arena::parcel::{self, Parcel};
+use crate::arena::segment;
+use crate::arena::sweep;
+use crate::arena::table::{self, ENDED, ProcessId, Role, TableFull, Waiting};
+use crate::sync::wait::{GaveUp, SLICE, sleep_on};
+use crate::sys::clock::Deadline;
+use crate::sys::futex;
+use crate::sys::process::{self, End};
+
+/// Why a process could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The session has no room for it.
+    #[error(transparent)]
+    TableFull(#[from] TableFull),
+    /// The system has no room for it.
+    #[error("the system refuses another process: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Child {
+    id: ProcessId,
+    pid: u32,
+    role: Role,
+    end: Option<End>,
+}
+
+impl Child {
+    /// Starts a process that runs what is in `start`, by running this program anew.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left of the attempt.
+    pub fn spawn(name: &str, role: Role, start: &Parcel) -> Result<Self, StartError> {
+        let id = table::claim(name, role)?;
+        let give_back = |id: ProcessId| {
+            if let Some(slot) = id.slot() {
+                slot.presume_dead();
+            }
+            sweep::release(id);
+        };
+        let Some(slot) = id.slot() else { return Err(TableFull.into()) };
+        parcel::give_to(slot, start);
+        // The name is for those who look at the system's process list.
+        let shown = CString::new(name.replace('\0', " ")).unwrap_or_default();
+        let enter = CString::new(format!("{ENTER}{}:{}", id.index, id.generation)).unwrap_or_default();
+        match process::spawn_self(segment::memory().fd(), &[c"stook".into(), enter, shown]) {
+            Ok(pid) => {
+                slot.set_pid(pid);
+                // It may have ended before its id was known, and its signal have found nothing to do.
+                table::reap_children();
+                Ok(Self { id, pid, role, end: None })
+            }
+            Err(error) => {
+                give_back(id);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its name in the table.
+    pub fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    /// What it is to its parent.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How it ended, if it has. The first call that finds it ended also cleans up after it.
+    pub fn poll(&mut self) -> Option<End> {
+        if self.end.is_none() {
+            let slot = self.id.slot();
+            if slot.is_some_and(|slot| slot.state() != ENDED) {
+                table::reap_children();
+            }
+            match slot {
+                Some(slot) if slot.state() == ENDED => {
+                    // A status that nobody saw (another part of the program waited for it) is 255.
+                    self.end = Some(slot.end().unwrap_or(End::Exited(255)));
+                    sweep::release(self.id);
+                }
+                Some(_) => {}
+                None => self.end = Some(End::Exited(255)),
+            }
+        }
+        self.end
+    }
+
+    /// Waits until it has ended, or the deadline; how it ended, if it has.
+    ///
+    /// # Errors
+    /// [`GaveUp::Interrupted`] at Ctrl-C.
+    pub fn join(&mut self, deadline: Deadline) -> Result<Option<End>, GaveUp> {
+        loop {
+            let Some(slot) = self.id.slot() else { return Ok(self.poll()) };
+            let seen = slot.ended.load(Ordering::Acquire);
+            if let Some(end) = self.poll() {
+                return Ok(Some(end));
+            }
+            let slept = table::waiting_for(Waiting::Join, u64::from(self.pid), || {
+                sleep_on(&slot.ended, seen, deadline)
+            });
+            match slept {
+                Ok(()) => {}
+                Err(GaveUp::TimedOut) => return Ok(self.poll()),
+                Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),
+            }
+        }
+    }
+
+    /// Waits as [`Child::join`], but does not heed Ctrl-C: for a process that has been told to end.
+    pub fn join_uninterrupted(&mut self, deadline: Deadline) -> Option<End> {
+        while self.poll().is_none() {
+            let slice = deadline.slice(SLICE)?;
+            let Some(slot) = self.id.slot() else { continue };
+            let seen = slot.ended.load(Ordering::Acquire);
+            if slot.state() != ENDED {
+                futex::wait(&slot.ended, seen, slice);
+            }
+        }
+        self.end
+    }
+
+    /// Sends it a signal, if it has not ended.
+    ///
+    /// # Errors
+    /// If the system forbids it.
+    pub fn signal(&mut self, number: i32) -> std::io::Result<()> {
+        if self.poll().is_some() { Ok(()) } else { process::kill(self.pid, number) }
+    }
+}

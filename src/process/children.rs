@@ -1,0 +1,37 @@
+//! All processes that this one started and that have not been seen to end.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::child::Child;
+
+/// A child, shared between the script's value and the list here.
+pub type Shared = Rc<RefCell<Child>>;
+
+thread_local! {
+    static CHILDREN: RefCell<Vec<Shared>> = const { RefCell::new(Vec::new()) };
+    static STARTED: RefCell<u64> = const { RefCell::new(0) };
+}
+
+/// Adds a started child.
+pub fn add(child: Child) -> Shared {
+    let child = Rc::new(RefCell::new(child));
+    CHILDREN.with_borrow_mut(|children| children.push(Rc::clone(&child)));
+    child
+}
+
+/// The number of the next process that this one makes: 1, 2, ...
+pub fn next_number() -> u64 {
+    STARTED.with_borrow_mut(|started| {
+        *started += 1;
+        *started
+    })
+}
+
+/// Those that still run; the others are forgotten (and cleaned up after).
+pub fn active() -> Vec<Shared> {
+    CHILDREN.with_borrow_mut(|children| {
+        children.retain(|child| child.borrow_mut().poll().is_none());
+        children.clone()
+    })
+}

@@ -1,0 +1,17 @@
+//! Processes of a session: how they come, who waits for them, how they go.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `session` | the first process opens a session, the others enter it |
+//! | `family` | what happens when a parent dies |
+//! | `start` | what a new process is to run, as it travels |
+//! | `child` | a started process, for the one who started it |
+//! | `children` | all processes that this one started |
+//! | `finish` | the end of a process |
+
+pub mod child;
+pub mod children;
+pub mod family;
+pub mod finish;
+pub mod session;
+pub mod start;

@@ -1,0 +1,63 @@
+//! A session begins with its first process; every other process enters it through the table.
+
+use std::io;
+
+use crate::arena::table::{self, ProcessId};
+use crate::arena::{parcel, segment};
+use crate::process::family;
+use crate::sync::channel;
+use crate::sys::{process, signal};
+
+/// The name of the first process.
+pub const MAIN: &str = "MainProcess";
+/// How a started process is told its slot: `--process=INDEX:GENERATION`.
+pub const ENTER: &str = "--process=";
+
+fn register_kinds() {
+    parcel::register();
+    channel::register();
+}
+
+/// Opens a session with this process as its first; shared objects may take `limit` bytes (half of the
+/// machine's memory without one).
+///
+/// # Errors
+/// If the system refuses the memory.
+pub fn begin(limit: Option<u64>) -> io::Result<()> {
+    segment::create(limit)?;
+    register_kinds();
+    let first = table::claim(MAIN, table::Role::Process).map_err(io::Error::other)?;
+    if !table::enter(first) {
+        return Err(io::Error::other("the first slot of a new session is taken"));
+    }
+    process::become_subreaper();
+    signal::on_child_death(table::reap_children);
+    signal::ignore_write_signals();
+    signal::count_interrupts();
+    Ok(())
+}
+
+/// Enters the session that started this process for the slot that `argument` (behind [`ENTER`]) names.
+/// `false` if nobody waits for it any more.
+///
+/// # Errors
+/// If there is no session, or the argument is not one that stook wrote.
+pub fn enter(argument: &str) -> io::Result<bool> {
+    let invalid =
+        || io::Error::other("this option is for stook's own use: it starts a process of a running session");
+    let (index, generation) = argument.split_once(':').ok_or_else(invalid)?;
+    let id = ProcessId {
+        index: index.parse().map_err(|_| invalid())?,
+        generation: generation.parse().map_err(|_| invalid())?,
+    };
+    segment::inherit().map_err(|_| invalid())?;
+    register_kinds();
+    signal::ignore_interrupts();
+    signal::ignore_write_signals();
+    signal::on_child_death(table::reap_children);
+    if !table::enter(id) {
+        return Ok(false);
+    }
+    family::watch_parent();
+    Ok(true)
+}

@@ -1,0 +1,98 @@
+//! The queue that scripts know: values through a channel.
+//!
+//! `put` hands the encoded value over before it returns: there is no feeder, so nothing is lost when the
+//! process ends or is killed right after, and join before get does not block.
+
+use std::cell::RefCell;
+
+use rhai::Dynamic;
+
+use crate::arena::blocks::OutOfMemory;
+use crate::sync::channel::{Channel, PutError, TakeError};
+use crate::sys::clock::Deadline;
+use crate::wire::{self, DecodeError, EncodeError, Handles};
+
+/// A buffer that grew beyond this is not kept.
+const KEEP: usize = 1 << 20;
+
+thread_local! {
+    static BUFFERS: RefCell<(Vec<u8>, Vec<u64>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// A queue; a clone is the same queue.
+#[derive(Clone, Debug)]
+pub struct Queue(Channel);
+
+/// Why a value was not put.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Something in it can't travel; it takes no place.
+    #[error(transparent)]
+    Refused(#[from] EncodeError),
+    /// The queue is full, closed, or out of memory.
+    #[error(transparent)]
+    Put(#[from] PutError),
+}
+
+/// Why no value was got.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// The queue is empty or closed.
+    #[error(transparent)]
+    Take(#[from] TakeError),
+    /// What arrived is not a value: the sender is of another build, or memory is short.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+}
+
+impl Queue {
+    /// Makes a queue of at most `limit` values; 0 is no limit.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn new(limit: u64) -> Result<Self, OutOfMemory> {
+        Channel::new(limit).map(Self)
+    }
+
+    /// The queue at `offset`, which somebody holds while this is called.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if this process's handle table can't grow.
+    pub fn open(offset: u64) -> Result<Self, OutOfMemory> {
+        Channel::open(offset).map(Self)
+    }
+
+    /// The messages below.
+    pub fn channel(&self) -> &Channel {
+        &self.0
+    }
+
+    /// Puts a copy of `value`.
+    ///
+    /// # Errors
+    /// [`SendError`]; the queue is then as it was.
+    pub fn put(&self, value: &Dynamic, handles: &dyn Handles, deadline: Deadline) -> Result<(), SendError> {
+        BUFFERS.with_borrow_mut(|(bytes, references)| {
+            bytes.clear();
+            references.clear();
+            wire::encode(value, "value", handles, bytes, references)?;
+            self.0.put(bytes, references, deadline)?;
+            bytes.shrink_to(KEEP);
+            Ok(())
+        })
+    }
+
+    /// Takes the oldest value.
+    ///
+    /// # Errors
+    /// [`ReceiveError`].
+    pub fn get(&self, handles: &dyn Handles, deadline: Deadline) -> Result<Dynamic, ReceiveError> {
+        BUFFERS.with_borrow_mut(|(buffer, _)| {
+            let message = self.0.take(buffer, deadline)?;
+            let value = wire::decode(message.bytes(buffer), &message.references(), handles)?;
+            drop(message);
+            buffer.shrink_to(KEEP);
+            Ok(value)
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! An engine with everything registered, for this process's runtime.
+
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module};
+
+use super::{errors, files, hash, modules, pool, process, queue, runtime, text, time, with};
+use crate::sys::{resources, signal};
+
+/// What closures are named after must be the same in every process.
+const HASHING_SEED: [u64; 4] =
+    [0x7374_6f6f_6b5f_7279, 0x655f_7368_6561_7665, 0x735f_696e_5f61_5f66, 0x6965_6c64_5f2e_2e2e];
+
+/// The stack asked for. The kernel keeps at least 128 MiB below it free.
+const STACK: u64 = 120 << 20;
+/// The stack that one call of a script function may take in the tree walker, with its natives.
+const FRAME: u64 = 20 << 10;
+/// How deeply expressions may nest.
+const EXPRESSION_DEPTH: usize = 1000;
+
+/// To be called once, before the first engine is made.
+pub fn prepare() {
+    // It can only fail if it was called before.
+    let _ = rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED));
+}
+
+/// Makes the engine. The runtime is installed.
+pub fn build() -> Engine {
+    let mut engine = Engine::new();
+    let stack = resources::raise_stack_limit(STACK);
+    engine.set_max_call_levels(usize::try_from(stack / FRAME).unwrap_or(64));
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine.on_print(time::print);
+    engine.on_debug(|text, source, position| {
+        time::eprint(&format!("{}:{position:?}: {text}", source.unwrap_or("<script>")));
+    });
+    engine.on_progress(|_| signal::interrupted().then(|| Dynamic::from("KeyboardInterrupt")));
+    let program = runtime::program();
+    engine.set_module_resolver(modules::Resolver::new(&program.directory, program.modules));
+    with::register(&mut engine);
+    errors::register(&mut engine);
+    time::register(&mut engine);
+    process::register(&mut engine);
+    queue::register(&mut engine);
+    pool::register(&mut engine);
+    files::register(&mut engine);
+    text::register(&mut engine);
+    hash::register(&mut engine);
+    name(&mut engine);
+    engine.register_global_module(globals().into());
+    engine
+}
+
+/// `__name__` is an expression and not a variable: a closure would capture a variable's value and take
+/// the parent's name to the child.
+fn name(engine: &mut Engine) {
+    let module = runtime::with(|runtime| runtime.module);
+    let registered = engine.register_custom_syntax(["__name__"], false, move |_, _| Ok(module.into()));
+    debug_assert!(registered.is_ok());
+}
+
+/// Variables that are visible everywhere: the arguments, and our functions by their bare names.
+fn globals() -> Module {
+    let mut module = Module::new();
+    let arguments: rhai::Array =
+        runtime::with(|runtime| runtime.arguments.iter().cloned().map(Dynamic::from).collect());
+    module.set_var("args", arguments);
+    let names =
+        [time::NAMES, process::NAMES, queue::NAMES, pool::NAMES, files::NAMES, text::NAMES, hash::NAMES];
+    for name in names.into_iter().flatten() {
+        if let Ok(function) = FnPtr::new(*name) {
+            module.set_var(*name, function);
+        }
+    }
+    module
+}
+
+/// Whether an error ended the script because of Ctrl-C.
+pub fn is_interrupt(error: &EvalAltResult) -> bool {
+    match crate::wire::innermost(error) {
+        EvalAltResult::ErrorTerminated(..) => true,
+        EvalAltResult::ErrorRuntime(value, _) => {
+            value.read_lock::<crate::wire::Error>().is_some_and(|error| error.is("KeyboardInterrupt"))
+        }
+        _ => false,
+    }
+}

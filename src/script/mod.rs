@@ -1,0 +1,39 @@
+//! The only place that knows the engine: what scripts can call, how they are loaded and run.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `runtime` | what this process runs: program, name, arguments |
+//! | `program` | source texts, as they run here and travel to children |
+//! | `modules` | files that scripts import |
+//! | `engine` | an engine with everything registered |
+//! | `check` | reading a script without running it |
+//! | `run` | the first process's script from start to end |
+//! | `enter` | a started process's way to its target |
+//! | `with` | the `with` statement |
+//! | `signature` | parameters by position or by name |
+//! | `raise` | errors of the layers below as errors of scripts |
+//! | `report` | an error that nobody caught, for people |
+//! | `carry` | handles inside values |
+//! | `process` `queue` `pool` `time` `errors` | one area of the API each |
+//! | `files` `text` `hash` | what job scripts do to files |
+
+pub mod carry;
+pub mod check;
+pub mod engine;
+pub mod enter;
+pub mod errors;
+pub mod files;
+pub mod hash;
+pub mod modules;
+pub mod pool;
+pub mod process;
+pub mod program;
+pub mod queue;
+pub mod raise;
+pub mod report;
+pub mod run;
+pub mod runtime;
+pub mod signature;
+pub mod text;
+pub mod time;
+pub mod with;

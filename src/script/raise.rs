@@ -1,0 +1,74 @@
+//! Errors of the layers below, as errors of scripts.
+
+use rhai::EvalAltResult;
+
+use crate::arena::blocks::OutOfMemory;
+use crate::process::child::StartError;
+use crate::process::start::PackError;
+use crate::queue::{ReceiveError, SendError};
+use crate::sync::channel::{PutError, TakeError};
+use crate::sync::wait::GaveUp;
+use crate::wire::{EncodeError, Error};
+
+/// What a function of a script gives.
+pub type RhaiResult = Result<rhai::Dynamic, Raise>;
+
+/// An error of a script.
+pub type Raise = Box<EvalAltResult>;
+
+/// Raises an error of `kind`.
+pub fn raise(kind: &str, message: impl Into<String>) -> Raise {
+    Error::new(kind, message.into()).raise()
+}
+
+/// Ctrl-C while a call waited.
+pub fn interrupted() -> Raise {
+    raise("KeyboardInterrupt", "")
+}
+
+/// The session has no memory left.
+pub fn out_of_memory(error: OutOfMemory) -> Raise {
+    raise("MemoryError", error.to_string())
+}
+
+/// A value can't travel.
+pub fn refused(error: EncodeError) -> Raise {
+    Error::from(error).raise()
+}
+
+/// A process was not started.
+pub fn not_started(error: StartError) -> Raise {
+    match error {
+        StartError::TableFull(full) => raise("OSError", full.to_string()),
+        StartError::System(error) => raise("OSError", format!("the system refuses another process: {error}")),
+    }
+}
+
+/// Values were not packed.
+pub fn not_packed(error: PackError) -> Raise {
+    match error {
+        PackError::Refused(error) => refused(error),
+        PackError::OutOfMemory(error) => out_of_memory(error),
+    }
+}
+
+/// A value was not put into a queue.
+pub fn not_put(error: SendError) -> Raise {
+    match error {
+        SendError::Refused(error) => refused(error),
+        SendError::Put(PutError::GaveUp(GaveUp::TimedOut)) => raise("Full", ""),
+        SendError::Put(PutError::GaveUp(GaveUp::Interrupted)) => interrupted(),
+        SendError::Put(PutError::Closed) => raise("ShutDown", "the queue is shut down"),
+        SendError::Put(PutError::OutOfMemory(error)) => out_of_memory(error),
+    }
+}
+
+/// No value was got from a queue.
+pub fn not_got(error: ReceiveError) -> Raise {
+    match error {
+        ReceiveError::Take(TakeError::GaveUp(GaveUp::TimedOut)) => raise("Empty", ""),
+        ReceiveError::Take(TakeError::GaveUp(GaveUp::Interrupted)) => interrupted(),
+        ReceiveError::Take(TakeError::Closed) => raise("ShutDown", "the queue is shut down and empty"),
+        ReceiveError::Decode(error) => raise("RuntimeError", format!("what arrived can't be read: {error}")),
+    }
+}

@@ -1,0 +1,64 @@
+//! The first process's script, from start to end.
+
+use rhai::grain::{Compiler, Vm};
+use rhai::{AST, Dynamic, Engine, Scope};
+
+use super::program::Program;
+use super::raise::RhaiResult;
+use super::runtime::{self, Runtime};
+use super::{engine, report, time};
+use crate::process::session;
+
+/// What a script's exit value means: nothing is 0, a bool 1 or 0, a number itself modulo 256; anything
+/// else is printed on standard error and means 1.
+pub fn exit_code(value: &Dynamic) -> i32 {
+    if value.is_unit() {
+        return 0;
+    }
+    if let Ok(code) = value.as_int() {
+        return i32::try_from(code.rem_euclid(256)).unwrap_or(255);
+    }
+    if let Ok(failed) = value.as_bool() {
+        return i32::from(failed);
+    }
+    time::eprint(&value.to_string());
+    1
+}
+
+/// Runs `program` as `__main__` and gives its exit code. The caller ends the process with it.
+pub fn script(program: Program, arguments: Vec<String>) -> i32 {
+    engine::prepare();
+    Runtime::new(runtime::MAIN, session::MAIN.to_owned(), arguments, program.clone()).install();
+    let engine = engine::build();
+    let ast = match program.compile(&engine, None) {
+        Ok(ast) => ast,
+        Err(unreadable) => {
+            time::eprint(&report::unreadable(&unreadable));
+            return 1;
+        }
+    };
+    outcome(&evaluate(&engine, &mut Scope::new(), &ast))
+}
+
+/// Runs a compiled script: lowered to bytecode where that is possible, which is decided piece by piece.
+///
+/// # Errors
+/// What the script raises.
+pub fn evaluate(engine: &Engine, scope: &mut Scope, ast: &AST) -> RhaiResult {
+    let program = Compiler::new().compile(ast).into_shared();
+    Vm::new(engine).eval_with_callbacks(scope, &program)
+}
+
+/// The exit code of a script that ended so; an error is reported.
+pub fn outcome(result: &RhaiResult) -> i32 {
+    if let Some(value) = runtime::take_exit() {
+        return exit_code(&value);
+    }
+    match result {
+        Ok(_) => 0,
+        Err(error) => {
+            time::eprint(&report::uncaught(error));
+            if engine::is_interrupt(error) { 130 } else { 1 }
+        }
+    }
+}

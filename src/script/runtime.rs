@@ -1,0 +1,174 @@
+//! What this process runs: one program, under one name, with one list of arguments.
+//!
+//! There is one runtime in a process, set up before the engine is made. Functions registered in the
+//! engine reach it here.
+
+use std::cell::{Cell, OnceCell, RefCell};
+
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
+
+use super::program::Program;
+use super::raise::RhaiResult;
+use crate::arena::parcel::Parcel;
+use crate::arena::table;
+use crate::process::start::PackError;
+
+/// `__name__` in the process that a person started.
+pub const MAIN: &str = "__main__";
+/// `__name__` in a process that loads its parent's script.
+pub const CHILD: &str = "__mp_main__";
+
+/// See the head of this file.
+#[derive(Debug)]
+pub struct Runtime {
+    /// `__name__`.
+    pub module: &'static str,
+    /// The process's name, as the script gave it: counted per creator.
+    pub name: String,
+    /// The script's arguments.
+    pub arguments: Vec<String>,
+    /// The parent's name and pid; `None` in the first process.
+    pub parent: Option<(String, u32)>,
+    program: RefCell<Program>,
+    packed: RefCell<Option<(usize, usize, Parcel)>>,
+    loading: Cell<bool>,
+    exit: RefCell<Option<Dynamic>>,
+    traceback: RefCell<Option<String>>,
+    locals: RefCell<std::collections::BTreeMap<String, Dynamic>>,
+}
+
+thread_local! {
+    static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
+}
+
+impl Runtime {
+    /// A runtime for `program`.
+    pub fn new(module: &'static str, name: String, arguments: Vec<String>, program: Program) -> Self {
+        Self {
+            module,
+            name,
+            arguments,
+            parent: None,
+            program: RefCell::new(program),
+            packed: RefCell::new(None),
+            loading: Cell::new(false),
+            exit: RefCell::new(None),
+            traceback: RefCell::new(None),
+            locals: RefCell::default(),
+        }
+    }
+
+    /// Makes this the process's runtime. The first one stays.
+    pub fn install(self) {
+        RUNTIME.with(|cell| {
+            let _ = cell.set(self);
+        });
+    }
+}
+
+/// Calls `look` with the process's runtime.
+///
+/// # Panics
+/// If there is none: every entry installs one before it makes an engine.
+pub fn with<T>(look: impl FnOnce(&Runtime) -> T) -> T {
+    RUNTIME.with(|cell| look(cell.get().expect("a runtime is installed before any script runs")))
+}
+
+/// A copy of what this process runs.
+pub fn program() -> Program {
+    with(|runtime| runtime.program.borrow().clone())
+}
+
+/// Changes the program: something was entered at the prompt.
+pub fn change_program(change: impl FnOnce(&mut Program)) {
+    with(|runtime| change(&mut runtime.program.borrow_mut()));
+}
+
+/// The program as children get it; packed again only when something was entered or imported.
+///
+/// # Errors
+/// If there is no memory for it.
+pub fn packed() -> Result<Parcel, PackError> {
+    with(|runtime| {
+        let program = runtime.program.borrow();
+        let state = (program.units.len(), program.modules.borrow().len());
+        if let Some((units, modules, parcel)) = &*runtime.packed.borrow()
+            && (*units, *modules) == state
+        {
+            return Ok(parcel.clone());
+        }
+        let parcel = program.pack()?;
+        *runtime.packed.borrow_mut() = Some((state.0, state.1, parcel.clone()));
+        Ok(parcel)
+    })
+}
+
+/// The parcel that this process got its program from is the one its own children get.
+pub fn keep_packed(parcel: Parcel) {
+    with(|runtime| {
+        let program = runtime.program.borrow();
+        let state = (program.units.len(), program.modules.borrow().len());
+        *runtime.packed.borrow_mut() = Some((state.0, state.1, parcel));
+    });
+}
+
+/// Whether this process loads its parent's script at this moment: no process may be started then.
+pub fn is_loading() -> bool {
+    with(|runtime| runtime.loading.get())
+}
+
+/// Says whether the script is being loaded.
+pub fn set_loading(loading: bool) {
+    with(|runtime| runtime.loading.set(loading));
+}
+
+/// The script asked to exit with `value`.
+pub fn ask_exit(value: Dynamic) -> RhaiResult {
+    with(|runtime| *runtime.exit.borrow_mut() = Some(value.clone()));
+    Err(EvalAltResult::Exit(value, rhai::Position::NONE).into())
+}
+
+/// What the script asked to exit with, if it did.
+pub fn take_exit() -> Option<Dynamic> {
+    with(|runtime| runtime.exit.borrow_mut().take())
+}
+
+/// Whether the script has asked to exit, looked at and left.
+pub fn with_exit<T>(look: impl FnOnce(&Option<Dynamic>) -> T) -> T {
+    with(|runtime| look(&runtime.exit.borrow()))
+}
+
+/// Keeps where another process raised the error that is raised here now, for the report.
+pub fn note_traceback(traceback: String) {
+    with(|runtime| *runtime.traceback.borrow_mut() = Some(traceback));
+}
+
+/// Where another process raised the error that was raised here last.
+pub fn take_traceback() -> Option<String> {
+    with(|runtime| runtime.traceback.borrow_mut().take())
+}
+
+/// The value that this process keeps under `name`.
+pub fn local(name: &str) -> Dynamic {
+    with(|runtime| runtime.locals.borrow().get(name).cloned().unwrap_or(Dynamic::UNIT))
+}
+
+/// Keeps `value` under `name` in this process.
+pub fn set_local(name: &str, value: Dynamic) {
+    with(|runtime| runtime.locals.borrow_mut().insert(name.to_owned(), value));
+}
+
+/// Notes the script's line in the process table, for whoever asks what this process does.
+pub fn at(context: &NativeCallContext) {
+    if let (Some(slot), Some(line)) = (table::me(), context.call_position().line()) {
+        slot.at_line(u32::try_from(line).unwrap_or(u32::MAX));
+    }
+}
+
+/// Calls `function` with `arguments`, in the program that runs.
+///
+/// # Errors
+/// What the function raises.
+pub fn call(context: &NativeCallContext, function: &FnPtr, arguments: Array) -> RhaiResult {
+    function.call_raw(context, None, arguments)
+}

@@ -1,0 +1,257 @@
+//! Parameters by position, or optional ones by name in a trailing map.
+//!
+//! `pool.map(f, xs, 20)` is `pool.map(f, xs, #{chunksize: 20})`. An unknown name is a `TypeError` that
+//! lists the known ones.
+
+use std::any::TypeId;
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
+
+use super::raise::RhaiResult;
+use super::runtime;
+use crate::sys::clock::Deadline;
+use crate::wire::Error;
+
+/// What a function is called and takes.
+#[derive(Debug)]
+pub struct Signature {
+    /// As errors name it: `Queue` or `Queue.put`.
+    pub name: &'static str,
+    /// Its parameters, in order.
+    pub parameters: &'static [&'static str],
+    /// How many of them must be given.
+    pub required: usize,
+}
+
+/// The arguments of one call, one place a parameter.
+pub struct Arguments {
+    signature: &'static Signature,
+    values: Vec<Option<Dynamic>>,
+}
+
+type Fallible<T> = Result<T, Box<EvalAltResult>>;
+
+impl Signature {
+    /// The last word of the name: what a script calls.
+    fn word(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
+    fn bind(&'static self, given: &mut [&mut Dynamic]) -> Fallible<Arguments> {
+        let mut values: Vec<Option<Dynamic>> = vec![None; self.parameters.len()];
+        let options = given.len() > self.required && given.last().is_some_and(|last| last.is_map());
+        let positional = given.len() - usize::from(options);
+        for (place, value) in values.iter_mut().zip(given.iter_mut().take(positional)) {
+            *place = Some(value.take());
+        }
+        if let Some(last) = given.last_mut().filter(|_| options) {
+            for (name, value) in last.take().cast::<Map>() {
+                let Some(index) = self.parameters.iter().position(|parameter| *parameter == name.as_str())
+                else {
+                    let known =
+                        self.parameters.get(self.required.min(positional)..).unwrap_or_default().join(", ");
+                    return Err(self.error(format!("has no option '{name}'; it knows: {known}")));
+                };
+                match values.get_mut(index) {
+                    Some(place @ None) => *place = Some(value),
+                    _ => return Err(self.error(format!("got '{name}' twice: by position and by name"))),
+                }
+            }
+        }
+        Ok(Arguments { signature: self, values })
+    }
+
+    fn error(&self, what: impl std::fmt::Display) -> Box<EvalAltResult> {
+        Error::new("TypeError", format!("{}() {what}", self.name)).raise()
+    }
+
+    /// Registers `body` as a function for every number of arguments that fits.
+    pub fn function(
+        &'static self,
+        engine: &mut Engine,
+        body: impl Fn(&NativeCallContext, Arguments) -> RhaiResult + Clone + 'static,
+    ) {
+        for count in self.required..=self.parameters.len() {
+            let types = vec![TypeId::of::<Dynamic>(); count];
+            let body = body.clone();
+            engine.register_raw_fn(
+                self.word(),
+                types,
+                move |context: NativeCallContext, given: &mut [&mut Dynamic]| {
+                    runtime::at(&context);
+                    body(&context, self.bind(given)?)
+                },
+            );
+        }
+    }
+
+    /// Registers `body` as a method of `T` for every number of arguments that fits. `T` is a handle: it is
+    /// cloned for the call.
+    pub fn method<T: Clone + 'static>(
+        &'static self,
+        engine: &mut Engine,
+        body: impl Fn(&NativeCallContext, T, Arguments) -> RhaiResult + Clone + 'static,
+    ) {
+        for count in self.required..=self.parameters.len() {
+            let mut types = vec![TypeId::of::<T>()];
+            types.resize(count + 1, TypeId::of::<Dynamic>());
+            let body = body.clone();
+            engine.register_raw_fn(
+                self.word(),
+                types,
+                move |context: NativeCallContext, given: &mut [&mut Dynamic]| {
+                    runtime::at(&context);
+                    let Some((this, given)) = given.split_first_mut() else { return Ok(Dynamic::UNIT) };
+                    let Some(this) = this.read_lock::<T>().map(|this| this.clone()) else {
+                        return Ok(Dynamic::UNIT);
+                    };
+                    body(&context, this, self.bind(given)?)
+                },
+            );
+        }
+    }
+}
+
+impl Arguments {
+    /// The value of parameter `index`, if it was given and is not `()`.
+    pub fn value(&mut self, index: usize) -> Option<Dynamic> {
+        self.values.get_mut(index).and_then(Option::take).filter(|value| !value.is_unit())
+    }
+
+    /// The value of parameter `index`, even if it is `()`.
+    pub fn any(&mut self, index: usize) -> Dynamic {
+        self.values.get_mut(index).and_then(Option::take).unwrap_or(Dynamic::UNIT)
+    }
+
+    fn wrong(&self, index: usize, wanted: &str, value: &Dynamic) -> Box<EvalAltResult> {
+        let name = self.signature.parameters.get(index).copied().unwrap_or("an argument");
+        self.signature.error(format!("wants {wanted} for '{name}', not {}", described(value)))
+    }
+
+    /// An int.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn int(&mut self, index: usize) -> Fallible<Option<i64>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        value.as_int().map(Some).map_err(|_| self.wrong(index, "an int", &value))
+    }
+
+    /// A bool.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn bool(&mut self, index: usize) -> Fallible<Option<bool>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        value.as_bool().map(Some).map_err(|_| self.wrong(index, "true or false", &value))
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn string(&mut self, index: usize) -> Fallible<Option<String>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        let kept = value.clone();
+        value.into_string().map(Some).map_err(|_| self.wrong(index, "a string", &kept))
+    }
+
+    /// Seconds, an int or a float.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn seconds(&mut self, index: usize) -> Fallible<Option<f64>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        seconds(&value).map(Some).ok_or_else(|| self.wrong(index, "seconds (a number)", &value))
+    }
+
+    /// A time-out in seconds as a deadline from now; `()` is never.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn deadline(&mut self, index: usize) -> Fallible<Deadline> {
+        Ok(Deadline::after(self.seconds(index)?))
+    }
+
+    /// A function.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn function(&mut self, index: usize) -> Fallible<Option<FnPtr>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        value.clone().try_cast::<FnPtr>().map(Some).ok_or_else(|| self.wrong(index, "a function", &value))
+    }
+
+    /// An array.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn array(&mut self, index: usize) -> Fallible<Option<Array>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        value.clone().try_cast::<Array>().map(Some).ok_or_else(|| self.wrong(index, "an array", &value))
+    }
+
+    /// Everything that an iterable gives: an array, a range, a string's characters, a map's keys, or what
+    /// any registered iterator yields.
+    ///
+    /// # Errors
+    /// `TypeError` if it can't be iterated over; what the iterator raises.
+    pub fn items(&mut self, context: &NativeCallContext, index: usize) -> Fallible<Array> {
+        let value = self.any(index);
+        let value = match value.try_cast_result::<Array>() {
+            Ok(array) => return Ok(array),
+            Err(value) => value,
+        };
+        if let Ok(map) = value.as_map_ref() {
+            return Ok(map.keys().map(|key| key.as_str().into()).collect());
+        }
+        let kept = value.clone();
+        collected(context, value).map_err(|error| match *error {
+            EvalAltResult::ErrorFor(..) => self.wrong(index, "something to iterate over", &kept),
+            error => error.into(),
+        })
+    }
+}
+
+/// What a `for` loop over `value` goes through: only the engine knows all iterators.
+fn collected(context: &NativeCallContext, value: Dynamic) -> Fallible<Array> {
+    thread_local! {
+        static LOOP: std::cell::OnceCell<rhai::AST> = const { std::cell::OnceCell::new() };
+    }
+    let engine = context.engine();
+    let text = "let items = []; for item in iterable { items.push(item); } items";
+    let ast = LOOP.with(|cell| match cell.get() {
+        Some(ast) => Ok(ast.clone()),
+        None => engine.compile(text).map(|ast| cell.get_or_init(|| ast).clone()),
+    });
+    let mut scope = rhai::Scope::new();
+    scope.push_dynamic("iterable", value);
+    engine.eval_ast_with_scope(&mut scope, &ast?)
+}
+
+/// A number as seconds.
+pub fn seconds(value: &Dynamic) -> Option<f64> {
+    value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64))
+}
+
+/// A value as an error names it: its type and, if it is short, itself.
+pub fn described(value: &Dynamic) -> String {
+    if value.is_unit() {
+        return "()".to_owned();
+    }
+    let kind = match value.type_name() {
+        "i64" => "int",
+        "f64" => "float",
+        name => name.rsplit("::").next().unwrap_or(name),
+    };
+    if value.is_int() || value.is_float() || value.is_bool() {
+        return format!("{kind} {value}");
+    }
+    if value.is_string() {
+        let text = value.to_string();
+        if text.chars().count() <= 40 {
+            return format!("{kind} {text:?}");
+        }
+    }
+    kind.to_owned()
+}

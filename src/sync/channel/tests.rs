@@ -1,0 +1,180 @@
+//! The channel under order, limits, large messages, handles, and SIGKILL.
+
+use std::time::{Duration, Instant};
+
+use super::take::number;
+use super::*;
+use crate::arena::blocks::used;
+use crate::arena::parcel::Parcel;
+use crate::arena::testing::{Child, Random, session};
+
+fn now() -> Deadline {
+    Deadline::after(Some(0.0))
+}
+
+fn take(channel: &Channel) -> Option<Vec<u8>> {
+    let mut buffer = Vec::new();
+    let message = channel.take(&mut buffer, now()).ok()?;
+    Some(message.bytes(&buffer).to_vec())
+}
+
+#[test]
+fn messages_come_out_in_order_whatever_their_size() {
+    let _session = session();
+    register();
+    let before = used();
+    let channel = Channel::new(0).expect("memory");
+    let sizes = [0, 1, 7, 8, 9, 100, 4000, 5000, INLINE - 1, INLINE, INLINE + 1, 1 << 20];
+    for round in 0..50_u8 {
+        for size in sizes {
+            channel.put(&vec![round; size], &[], now()).expect("room");
+        }
+    }
+    assert_eq!(channel.len(), 50 * sizes.len() as u64);
+    for round in 0..50_u8 {
+        for size in sizes {
+            assert_eq!(take(&channel), Some(vec![round; size]));
+        }
+    }
+    assert_eq!(take(&channel), None);
+    drop(channel);
+    assert_eq!(used(), before, "an empty channel gives everything back");
+}
+
+#[test]
+fn a_dropped_channel_frees_what_is_in_it() {
+    let _session = session();
+    register();
+    let before = used();
+    let channel = Channel::new(0).expect("memory");
+    let parcel = Parcel::new(b"inside", &[]).expect("memory");
+    for size in [3, 100_000, 200_000] {
+        channel.put(&vec![1; size], &[parcel.offset()], now()).expect("room");
+    }
+    drop(parcel);
+    drop(channel);
+    assert_eq!(used(), before);
+}
+
+#[test]
+fn handles_in_a_message_are_alive_until_it_is_dropped() {
+    let _session = session();
+    register();
+    let before = used();
+    let channel = Channel::new(0).expect("memory");
+    let parcel = Parcel::new(b"inside", &[]).expect("memory");
+    let offset = parcel.offset();
+    channel.put(b"look", &[offset], now()).expect("room");
+    drop(parcel);
+    let mut buffer = Vec::new();
+    let message = channel.take(&mut buffer, now()).expect("a message");
+    assert_eq!(message.references(), [offset]);
+    let parcel = Parcel::open(offset).expect("memory");
+    drop(message);
+    assert_eq!(parcel.bytes(), b"inside");
+    drop((parcel, channel));
+    assert_eq!(used(), before);
+}
+
+#[test]
+fn a_full_channel_refuses_and_a_closed_one_says_so() {
+    let _session = session();
+    register();
+    let channel = Channel::new(2).expect("memory");
+    channel.put(b"1", &[], now()).expect("room");
+    channel.put(b"2", &[], now()).expect("room");
+    assert_eq!(channel.put(b"3", &[], now()), Err(PutError::GaveUp(GaveUp::TimedOut)));
+    channel.close();
+    assert_eq!(channel.put(b"3", &[], now()), Err(PutError::Closed));
+    assert_eq!(take(&channel).as_deref(), Some(&b"1"[..]));
+    assert_eq!(take(&channel).as_deref(), Some(&b"2"[..]));
+    let mut buffer = Vec::new();
+    assert!(matches!(channel.take(&mut buffer, now()), Err(TakeError::Closed)));
+}
+
+#[test]
+fn a_claim_is_filled_by_taking_and_emptied_by_putting() {
+    let _session = session();
+    register();
+    let tasks = Channel::new(0).expect("memory");
+    let results = Channel::new(0).expect("memory");
+    let board = Block::new(8, Use::Bytes).expect("memory");
+    // SAFETY: a word in this process's hand.
+    let claim: &AtomicU64 = unsafe { at(board.offset()) };
+    tasks.put(&77_u64.to_le_bytes(), &[], now()).expect("room");
+    let mut buffer = Vec::new();
+    tasks.take_for(&mut buffer, now(), Some(claim), Waiting::Task).expect("a task");
+    assert_eq!(claim.load(Ordering::Relaxed), 77);
+    results.put_for(b"done", &[], now(), claim).expect("room");
+    assert_eq!(claim.load(Ordering::Relaxed), 0);
+}
+
+/// Producers number their messages, consumers tick them off in shared memory; both are killed at random
+/// and replaced. Nothing may hang, come twice, or be lost but what a killed consumer had just taken.
+#[test]
+fn killed_producers_and_consumers_tear_nothing() {
+    const MESSAGES: u64 = 60_000;
+    let _session = session();
+    register();
+    let before = used();
+    let channel = Channel::new(100).expect("memory");
+    let mut board = Block::new((MESSAGES + 1) * 8, Use::Bytes).expect("memory");
+    board.bytes_mut().fill(0);
+    let seen = |number: u64| -> &'static AtomicU64 {
+        // SAFETY: the board has a zeroed word for each number and outlives the children.
+        unsafe { at(board.offset() + number * 8) }
+    };
+    let next = seen(MESSAGES);
+    let produce = || {
+        let channel = Channel::open(channel.offset()).expect("memory");
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= MESSAGES {
+                break;
+            }
+            let mut message = vec![0; if number % 500 == 0 { INLINE + 1 } else { 8 + number as usize % 90 }];
+            message[..8].copy_from_slice(&number.to_le_bytes());
+            channel.put(&message, &[], Deadline::Never).expect("room");
+        }
+    };
+    let consume = || {
+        let channel = Channel::open(channel.offset()).expect("memory");
+        let mut buffer = Vec::new();
+        while let Ok(message) = channel.take(&mut buffer, Deadline::Never) {
+            seen(number(message.bytes(&buffer))).fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let started = Instant::now();
+    let mut random = Random::new();
+    let (mut killed_producers, mut killed_consumers) = (0, 0);
+    while next.load(Ordering::Relaxed) < MESSAGES {
+        let producer = Child::run(produce);
+        let consumer = Child::run(consume);
+        producer.entered();
+        consumer.entered();
+        std::thread::sleep(Duration::from_micros(random.below(3000)));
+        if random.below(2) == 0 {
+            producer.kill();
+            killed_producers += 1;
+            std::thread::sleep(Duration::from_micros(random.below(700)));
+            consumer.kill();
+        } else {
+            consumer.kill();
+            producer.kill();
+            killed_producers += 1;
+        }
+        killed_consumers += 1;
+        assert!(started.elapsed() < Duration::from_secs(60), "the messages don't get through");
+    }
+    channel.close();
+    let last = Child::run(consume);
+    last.wait();
+    let lost = (0..MESSAGES).filter(|number| seen(*number).load(Ordering::Relaxed) == 0).count();
+    let twice = (0..MESSAGES).filter(|number| seen(*number).load(Ordering::Relaxed) > 1).count();
+    assert_eq!(twice, 0, "nothing is delivered twice");
+    // A killed producer may have taken a number and not put it; a killed consumer may have taken a
+    // message and not ticked it off.
+    assert!(lost <= killed_producers + killed_consumers, "{lost} lost");
+    drop((channel, board));
+    assert_eq!(used(), before, "nothing of the dead is left");
+}

@@ -1,0 +1,134 @@
+//! Sleeping until another process changes something.
+//!
+//! A wait point is a sequence word and a count of those who sleep on it, both beside the state they
+//! belong to and changed under its guard.
+//!
+//! Invariants
+//! 1. A sleeper counts itself and reads the sequence under the guard, then sleeps while the sequence is
+//!    the same: whoever changes the state afterwards changes the sequence, so no wake-up is missed.
+//! 2. The *waker* takes a sleeper off the count: the next change does not wake again for the same one.
+//! 3. A sleeper that was killed leaves the count too high: that costs one needless wake-up, no more. One
+//!    that was woken and killed before it looked leaves the others asleep for a slice at most: nobody
+//!    sleeps longer than [`SLICE`] without looking.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::sys::clock::Deadline;
+use crate::sys::futex::{self, Wake};
+use crate::sys::signal;
+
+/// The longest sleep without a look at the state.
+pub const SLICE: Duration = Duration::from_millis(250);
+
+/// Why a wait gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GaveUp {
+    /// The time was over.
+    #[error("the time is over")]
+    TimedOut,
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// See the head of this file.
+#[repr(C)]
+pub struct WaitPoint {
+    sequence: AtomicU32,
+    sleepers: AtomicU32,
+}
+
+/// A sleeper that has counted itself and not slept yet.
+#[must_use]
+pub struct Ticket(u32);
+
+impl WaitPoint {
+    /// Forgets all sleepers: for memory that becomes a new object.
+    pub fn reset(&self) {
+        self.sequence.store(0, Ordering::Relaxed);
+        self.sleepers.store(0, Ordering::Relaxed);
+    }
+
+    /// Counts a sleeper. Under the guard.
+    pub fn enter(&self) -> Ticket {
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        Ticket(self.sequence.load(Ordering::Relaxed))
+    }
+
+    /// Something changed that one sleeper may want: whether [`WaitPoint::wake_one`] is to be called once
+    /// the guard is released. Under the guard.
+    #[inline]
+    pub fn changed(&self) -> bool {
+        let sleepers = self.sleepers.load(Ordering::Relaxed);
+        if sleepers == 0 {
+            return false;
+        }
+        self.sleepers.store(sleepers - 1, Ordering::Relaxed);
+        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        true
+    }
+
+    /// Something changed that concerns all sleepers. Under the guard.
+    pub fn changed_for_all(&self) {
+        self.sleepers.store(0, Ordering::Relaxed);
+        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Wakes one sleeper, after [`WaitPoint::changed`].
+    pub fn wake_one(&self) {
+        futex::wake(&self.sequence, 1);
+    }
+
+    /// Wakes all sleepers, after [`WaitPoint::changed_for_all`].
+    pub fn wake_all(&self) {
+        futex::wake(&self.sequence, u32::MAX);
+    }
+
+    /// Sleeps until something changes, a slice is over, or a signal comes. Not under the guard.
+    ///
+    /// # Errors
+    /// [`GaveUp`] at the deadline or at Ctrl-C.
+    pub fn sleep(&self, ticket: Ticket, deadline: Deadline) -> Result<(), GaveUp> {
+        let result = sleep_on(&self.sequence, ticket.0, deadline);
+        if self.sequence.load(Ordering::Relaxed) == ticket.0 {
+            // Nobody woke us, so nobody took us off the count. A waker may do so at this very moment:
+            // then the count is one too low, which invariant 3's slices make good.
+            let sleepers = self.sleepers.load(Ordering::Relaxed);
+            let one_less = sleepers.saturating_sub(1);
+            let _ = self.sleepers.compare_exchange(sleepers, one_less, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+/// Sleeps while `word` holds `expected`: at most a slice, and not past the deadline.
+///
+/// # Errors
+/// [`GaveUp`] at the deadline or at Ctrl-C.
+pub fn sleep_on(word: &AtomicU32, expected: u32, deadline: Deadline) -> Result<(), GaveUp> {
+    if signal::interrupted() {
+        return Err(GaveUp::Interrupted);
+    }
+    let Some(slice) = deadline.slice(SLICE) else { return Err(GaveUp::TimedOut) };
+    let woken = futex::wait(word, expected, slice);
+    if woken == Wake::Signal && signal::interrupted() {
+        return Err(GaveUp::Interrupted);
+    }
+    Ok(())
+}
+
+/// Sleeps until the deadline; calls `look` after each slice and each signal.
+///
+/// # Errors
+/// [`GaveUp::Interrupted`] at Ctrl-C.
+pub fn sleep_until(deadline: Deadline, mut look: impl FnMut()) -> Result<(), GaveUp> {
+    let never = AtomicU32::new(0);
+    loop {
+        match sleep_on(&never, 0, deadline) {
+            Ok(()) => look(),
+            Err(GaveUp::TimedOut) => return Ok(()),
+            Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The only place that talks to the operating system: every libc and nix call of the crate is here.
+//!
+//! Nothing in this folder knows what an arena, a queue or a script is. Linux only; nothing assumes a
+//! processor.
+
+pub mod clock;
+pub mod futex;
+pub mod identity;
+pub mod memory;
+pub mod mutex;
+pub mod output;
+pub mod process;
+pub mod resources;
+pub mod signal;

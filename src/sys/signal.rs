@@ -1,0 +1,98 @@
+//! Signal handlers: what they may do is set a word, reap, wake.
+//!
+//! Invariants
+//! 1. A handler only stores to atomics and makes system calls; it takes no lock and allocates nothing.
+//! 2. Hooks are plain functions set once before the handler is installed; they obey invariant 1.
+
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+use nix::libc;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// How often SIGINT came and was not yet taken by [`take_interrupt`].
+static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+/// Whether SIGINT is counted (the first process) or ignored.
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static ON_CHILD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static ON_PARENT_DEATH: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The signal that a dead parent sends to its children's children: catchable, used by nobody else.
+pub const PARENT_DEATH: Signal = Signal::SIGPWR;
+
+fn install(signal: Signal, handler: SigHandler) {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handlers given here obey invariant 1. Failure is impossible for these signals.
+    let _ = unsafe { sigaction(signal, &action) };
+}
+
+fn run_hook(hook: &AtomicPtr<()>) {
+    let pointer = hook.load(Ordering::Acquire);
+    if !pointer.is_null() {
+        // SAFETY: only ever set from a `fn()` by `hook_into`.
+        let function: fn() = unsafe { std::mem::transmute::<*mut (), fn()>(pointer) };
+        // The interrupted code may be about to look at errno.
+        let saved = nix::errno::Errno::last_raw();
+        function();
+        nix::errno::Errno::set_raw(saved);
+    }
+}
+
+fn hook_into(hook: &AtomicPtr<()>, function: fn()) {
+    hook.store(function as *mut (), Ordering::Release);
+}
+
+extern "C" fn child_handler(_: libc::c_int) {
+    run_hook(&ON_CHILD);
+}
+
+extern "C" fn parent_death_handler(_: libc::c_int) {
+    run_hook(&ON_PARENT_DEATH);
+}
+
+extern "C" fn interrupt_handler(_: libc::c_int) {
+    // The second Ctrl-C does not wait for anybody: the first process ends, and with it the tree.
+    if INTERRUPTS.fetch_add(1, Ordering::AcqRel) >= 1 {
+        super::process::exit_now(130);
+    }
+}
+
+/// Calls `function` in the handler of SIGCHLD.
+pub fn on_child_death(function: fn()) {
+    hook_into(&ON_CHILD, function);
+    install(Signal::SIGCHLD, SigHandler::Handler(child_handler));
+}
+
+/// Calls `function` in the handler of [`PARENT_DEATH`].
+pub fn on_parent_death(function: fn()) {
+    hook_into(&ON_PARENT_DEATH, function);
+    install(PARENT_DEATH, SigHandler::Handler(parent_death_handler));
+}
+
+/// From now on Ctrl-C is counted and the script told, and a second one ends the process at once.
+pub fn count_interrupts() {
+    COUNTING.store(true, Ordering::Release);
+    INTERRUPTS.store(0, Ordering::Release);
+    install(Signal::SIGINT, SigHandler::Handler(interrupt_handler));
+}
+
+/// From now on Ctrl-C means nothing to this process: its first process deals with it.
+pub fn ignore_interrupts() {
+    COUNTING.store(false, Ordering::Release);
+    install(Signal::SIGINT, SigHandler::SigIgn);
+}
+
+/// Whether Ctrl-C came and nobody took it yet.
+pub fn interrupted() -> bool {
+    INTERRUPTS.load(Ordering::Relaxed) > 0
+}
+
+/// Takes a Ctrl-C: afterwards none has come.
+pub fn take_interrupt() -> bool {
+    INTERRUPTS.swap(0, Ordering::AcqRel) > 0
+}
+
+/// Writing to a closed pipe or past a file-size limit gives an error and does not kill.
+pub fn ignore_write_signals() {
+    install(Signal::SIGPIPE, SigHandler::SigIgn);
+    install(Signal::SIGXFSZ, SigHandler::SigIgn);
+}

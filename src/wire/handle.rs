@@ -1,0 +1,28 @@
+//! How shared objects are told from plain values. This layer does not know their types: whoever
+//! sends or receives does, and answers through [`Handles`].
+
+use rhai::Dynamic;
+
+/// Turns values that stand for a shared object into offsets and back.
+pub trait Handles {
+    /// The object's offset if `value`, never a shared variable itself, is a handle. Asked only
+    /// about custom types that are not plain values. `None` refuses the value.
+    fn detach(&self, value: &Dynamic) -> Option<u64>;
+
+    /// A handle for the object at `offset`, or `None` if there is no such object.
+    fn attach(&self, offset: u64) -> Option<Dynamic>;
+}
+
+/// Knows no handles: every custom type is refused, and so is every message that brings handles.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHandles;
+
+impl Handles for NoHandles {
+    fn detach(&self, _value: &Dynamic) -> Option<u64> {
+        None
+    }
+
+    fn attach(&self, _offset: u64) -> Option<Dynamic> {
+        None
+    }
+}

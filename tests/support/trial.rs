@@ -1,0 +1,105 @@
+//! Tests made from scripts: one for each start method that the program offers and the script wants.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use libtest_mimic::{Failed, Trial};
+
+use super::behaviours;
+use super::case::{Case, Methods};
+use super::run::{HANG, Place, Run};
+use super::verdict::judge;
+
+/// The program under test.
+pub fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_stook"))
+}
+
+/// The start methods that the program offers.
+///
+/// # Errors
+/// If it can't say.
+pub fn offered_methods() -> Result<Vec<String>, String> {
+    let question = "stook --list-start-methods";
+    let answer = Command::new(program())
+        .arg("--list-start-methods")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{question}: {error}"))?;
+    let methods: Vec<String> = String::from_utf8_lossy(&answer.stdout).lines().map(str::to_owned).collect();
+    if !answer.status.success() || methods.is_empty() {
+        return Err(format!(
+            "{question} gave {}, {}",
+            answer.status,
+            String::from_utf8_lossy(&answer.stderr)
+        ));
+    }
+    Ok(methods)
+}
+
+/// The tests of one script, named `NAME::METHOD`.
+pub fn of_script(name: &str, script: &Path, offered: &[String]) -> Vec<Trial> {
+    let case = fs::read_to_string(script).map_err(|error| error.to_string());
+    let case = case.and_then(|text| Case::parse(&text)).and_then(known_behaviours);
+    let case = match case {
+        Ok(case) => case,
+        Err(error) => return vec![broken(&format!("{name}::any"), format!("{}: {error}", script.display()))],
+    };
+    let wanted = match &case.methods {
+        Methods::Any => vec!["any".to_owned()],
+        Methods::All => offered.to_vec(),
+        Methods::Only(methods) => methods.clone(),
+    };
+    let trial = |method: String| {
+        let (case, script) = (case.clone(), script.to_owned());
+        let missing = method != "any" && !offered.contains(&method);
+        let test_name = format!("{name}::{method}");
+        let trial = Trial::test(test_name, move || {
+            let run = run_script(&script, &case, Some(method.as_str()).filter(|method| *method != "any"))?;
+            judge(&case, &run).map_err(|text| Failed::from(format!("{}\n{text}", script.display())))
+        });
+        trial.with_ignored_flag(missing)
+    };
+    wanted.into_iter().map(trial).collect()
+}
+
+/// A test that fails with this text.
+pub fn broken(name: &str, text: String) -> Trial {
+    Trial::test(name, move || Err(text.into()))
+}
+
+/// Runs a script in a folder of its own, with the files of the folder `NAME.d` beside it if there is one.
+///
+/// # Errors
+/// If it can't be copied or started.
+pub fn run_script(script: &Path, case: &Case, method: Option<&str>) -> Result<Run, String> {
+    let failed = |error: std::io::Error| format!("{}: {error}", script.display());
+    let place = Place::new().map_err(failed)?;
+    let name = script.file_name().unwrap_or(script.as_os_str()).to_string_lossy().into_owned();
+    fs::copy(script, place.work().join(&name)).map_err(failed)?;
+    let beside = script.with_extension("d");
+    if beside.is_dir() {
+        place.copy_all(&beside).map_err(failed)?;
+    }
+    let mut args: Vec<String> = Vec::new();
+    if let Some(method) = method {
+        args.extend(["--start-method".to_owned(), method.to_owned()]);
+    }
+    args.push(name);
+    args.extend(case.args.iter().cloned());
+    place.run(program(), &args, &case.stdin, HANG).map_err(failed)
+}
+
+/// Refuses a case that covers what the table does not have.
+fn known_behaviours(case: Case) -> Result<Case, String> {
+    static IDS: LazyLock<Result<BTreeSet<String>, String>> =
+        LazyLock::new(|| Ok(behaviours::table()?.into_iter().map(|row| row.id).collect()));
+    let ids = IDS.as_ref().map_err(Clone::clone)?;
+    match case.covers.iter().find(|id| !ids.contains(*id)) {
+        Some(id) => Err(format!("covers `{id}`, which is not in tests/conformance/behaviours.tsv")),
+        None => Ok(case),
+    }
+}
