@@ -14,7 +14,7 @@ pub fn class_size(class: usize) -> u64 {
     } else {
         let doubling = (class - SMALL) / 4;
         let step = (class - SMALL) % 4;
-        (4 * STEP << doubling) + (STEP << doubling) * (step as u64 + 1)
+        ((4 * STEP) << doubling) + (STEP << doubling) * (step as u64 + 1)
     }
 }
 
@@ -29,7 +29,7 @@ pub fn class_of(size: u64) -> Option<usize> {
     }
     // 256 < size: the doubling is that of size - 1.
     let doubling = (size - 1).ilog2() - 8;
-    let base = 4 * STEP << doubling;
+    let base = (4 * STEP) << doubling;
     let step = (size - base).div_ceil(STEP << doubling) - 1;
     let class = SMALL + doubling as usize * 4 + step as usize;
     (class < CLASSES).then_some(class)

@@ -306,6 +306,18 @@ impl Slot {
         futex::wake(&self.ended, u32::MAX);
     }
 
+    /// If this is a child of the calling process and has ended, takes its zombie away and notes how it
+    /// ended. Safe in a signal handler.
+    pub fn reap(&self) {
+        let pid = self.pid();
+        if pid != 0
+            && matches!(self.state(), STARTING | RUNNING)
+            && let Reaped::Ended(end) = process::reap(pid)
+        {
+            self.has_ended(Some(end));
+        }
+    }
+
     /// Says what this process waits for, and at which line of its script.
     pub fn waits(&self, what: Waiting, object: u64) {
         self.waits_for.store(object, Ordering::Relaxed);
@@ -352,16 +364,8 @@ pub fn reap_children() {
     let Some(my_index) = my_id() else { return };
     let first = is_first();
     for slot in used_slots() {
-        let state = slot.state();
-        let pid = slot.pid();
-        if pid == 0 || (state != STARTING && state != RUNNING) {
-            continue;
-        }
-        if !first && slot.creator() != Some(my_index) {
-            continue;
-        }
-        if let Reaped::Ended(end) = process::reap(pid) {
-            slot.has_ended(Some(end));
+        if first || slot.creator() == Some(my_index) {
+            slot.reap();
         }
     }
 }

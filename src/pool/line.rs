@@ -1,13 +1,14 @@
 //! Tasks and outcomes as messages.
 //!
 //! ```text
-//! task:     number:u64 | call:u64 | parcel:u64 | an array of items as `wire` writes it
+//! task:     number:u64 | call:u64 | parcel:u64 | program:u64 | an array of items as `wire` writes it
 //! outcome:  number:u64 | 0:u8 | an array of results
 //!           number:u64 | 1:u8 | an array: index of the item, value thrown, traceback
 //! ```
 //!
-//! `parcel` is where the call's function is. It is not counted by each task: the owner keeps the call's
-//! parcel until the outcome of every task of the call has come, or its worker has died.
+//! `parcel` is where the call's function is, `program` the program it belongs to, or 0 if that is the one
+//! that every worker has. They are not counted by each task: the owner keeps the call's parcel, which
+//! counts the program, until the outcome of every task of the call has come, or its worker has died.
 
 use rhai::{Array, Dynamic};
 
@@ -22,6 +23,8 @@ pub struct Task {
     pub call: u64,
     /// Where the call's function is.
     pub parcel: u64,
+    /// The program that it belongs to; 0 if every worker has it.
+    pub program: u64,
 }
 
 /// What became of a task.
@@ -35,7 +38,7 @@ pub enum Outcome {
 
 const VALUES: u8 = 0;
 const RAISED: u8 = 1;
-const TASK_HEAD: usize = 24;
+const TASK_HEAD: usize = 32;
 
 /// Writes a task with `items` into `out` and `references`, which are emptied first.
 ///
@@ -50,25 +53,38 @@ pub fn write_task(
 ) -> Result<(), EncodeError> {
     out.clear();
     references.clear();
-    for number in [task.number, task.call, task.parcel] {
+    for number in [task.number, task.call, task.parcel, task.program] {
         out.extend_from_slice(&number.to_le_bytes());
     }
     wire::encode_all(items, "items", handles, out, references)
 }
 
-/// Reads a task's head and items.
+/// Reads a task's head, and gives the rest; `None` if even the head is missing.
+pub fn read_head(bytes: &[u8]) -> Option<(Task, &[u8])> {
+    let (head, body) = bytes.split_at_checked(TASK_HEAD)?;
+    let mut numbers =
+        head.chunks_exact(8).filter_map(|chunk| Some(u64::from_le_bytes(chunk.try_into().ok()?)));
+    Some((
+        Task {
+            number: numbers.next()?,
+            call: numbers.next()?,
+            parcel: numbers.next()?,
+            program: numbers.next()?,
+        },
+        body,
+    ))
+}
+
+/// Reads a task's head and items; `None` if even the head is missing.
 ///
 /// # Errors
-/// If the items can't be read; `None` if even the head is missing.
+/// Inside: if the items can't be read.
 pub fn read_task(
     bytes: &[u8],
     references: &[u64],
     handles: &dyn Handles,
 ) -> Option<(Task, Result<Array, DecodeError>)> {
-    let (head, body) = bytes.split_at_checked(TASK_HEAD)?;
-    let mut numbers =
-        head.chunks_exact(8).filter_map(|chunk| Some(u64::from_le_bytes(chunk.try_into().ok()?)));
-    let task = Task { number: numbers.next()?, call: numbers.next()?, parcel: numbers.next()? };
+    let (task, body) = read_head(bytes)?;
     Some((task, wire::decode(body, references, handles).map(array)))
 }
 
@@ -137,7 +153,7 @@ mod tests {
     #[test]
     fn tasks_and_outcomes_survive() {
         let (mut bytes, mut references) = (Vec::new(), Vec::new());
-        let task = Task { number: 7, call: 2, parcel: 4096 };
+        let task = Task { number: 7, call: 2, parcel: 4096, program: 0 };
         write_task(task, &[1_i64.into(), "two".into()], &NoHandles, &mut bytes, &mut references)
             .expect("travels");
         let (read, items) = read_task(&bytes, &references, &NoHandles).expect("a head");
@@ -153,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        assert!(read_task(&[1; 23], &[], &NoHandles).is_none());
+        assert!(read_task(&[1; 31], &[], &NoHandles).is_none());
         assert!(read_outcome(&[1; 8], &[], &NoHandles).is_none());
         assert!(read_outcome(&[9; 20], &[], &NoHandles).is_some_and(|(_, outcome)| outcome.is_err()));
     }

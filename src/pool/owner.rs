@@ -20,6 +20,7 @@ use rhai::{Array, Dynamic, EvalAltResult};
 use super::call::{Call, Failure};
 use super::line::{self, Outcome, Task};
 use crate::arena::blocks::OutOfMemory;
+use crate::arena::parcel::Parcel;
 use crate::process::child::Child;
 use crate::process::children::{self, Shared};
 use crate::process::start::{self, PackError};
@@ -91,6 +92,8 @@ pub struct Work<'a> {
     pub spread: bool,
     /// Items in one task.
     pub chunk: usize,
+    /// The program that the function belongs to, if it may be newer than the workers'.
+    pub program: Option<&'a Parcel>,
 }
 
 /// See the head of this file.
@@ -163,7 +166,11 @@ impl Pool {
             return Err(PoolError::NotRunning);
         }
         let spread = Dynamic::from(work.spread);
-        let parcel = start::pack(&[], &[("function", work.function), ("spread", &spread)], handles)?;
+        let parcel = start::pack(
+            work.program.map(Parcel::offset).as_slice(),
+            &[("function", work.function), ("spread", &spread)],
+            handles,
+        )?;
         let number = self.next_call;
         self.next_call += 1;
         self.calls.insert(number, Call::new(parcel, work.items.len()));
@@ -204,7 +211,8 @@ impl Pool {
     ) -> Result<(), PoolError> {
         let Some(owner) = self.calls.get_mut(&call) else { return Ok(()) };
         let number = self.next_task;
-        let task = Task { number, call, parcel: owner.parcel.offset() };
+        let program = work.program.map_or(0, Parcel::offset);
+        let task = Task { number, call, parcel: owner.parcel.offset(), program };
         let items = work.items.get(range.clone()).unwrap_or_default();
         let (bytes, references) = &mut self.buffers;
         if let Err(error) = line::write_task(task, items, handles, bytes, references) {

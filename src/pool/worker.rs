@@ -6,13 +6,24 @@ use super::line::{self, Outcome, Task};
 use crate::arena::parcel::Parcel;
 use crate::arena::table::Waiting;
 use crate::process::start;
-use crate::sync::channel::Channel;
+use crate::sync::channel::{Channel, Message};
 use crate::sync::claims::Claims;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Handles, Raised};
 
 /// How a worker does what the script says: calls the function with the arguments.
 pub type Call<'a> = dyn FnMut(&Dynamic, Array) -> Result<Dynamic, Raised> + 'a;
+
+/// Why a worker stops serving.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The pool is closed and no task is left.
+    NoMoreTasks,
+    /// The owner's program has grown since this worker loaded it: it has to load this one, and serve again.
+    NewProgram(Parcel),
+    /// There is no memory to say what became of a task.
+    OutOfMemory,
+}
 
 /// What a worker has of its pool.
 pub struct Worker<'a> {
@@ -26,6 +37,10 @@ pub struct Worker<'a> {
     pub seat: usize,
     /// Knows the handles inside values.
     pub handles: &'a dyn Handles,
+    /// The program that is loaded, kept so that no other can have its place.
+    pub program: Parcel,
+    /// A task that was taken and waits for a new program.
+    pub waiting: Option<(Message, Vec<u8>)>,
 }
 
 /// The function of the call that the last task belonged to.
@@ -36,51 +51,75 @@ struct Current {
 }
 
 impl Worker<'_> {
-    /// Works until the pool is closed and no task is left.
-    pub fn serve(&self, call: &mut Call) {
-        let claim = self.claims.claim(self.seat);
+    /// Works until the pool is closed and no task is left, or the program has grown.
+    pub fn serve(&mut self, call: &mut Call) -> Stopped {
         self.claims.set_ready(self.seat);
         let mut current = None;
-        let (mut bytes, mut references) = (Vec::new(), Vec::new());
-        while let Ok(message) = self.tasks.take_for(&mut bytes, Deadline::Never, Some(claim), Waiting::Task) {
-            let number = message.bytes(&bytes).first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-            let outcome = match line::read_task(message.bytes(&bytes), &message.references(), self.handles) {
+        let mut buffer = Vec::new();
+        loop {
+            let message = match self.waiting.take() {
+                Some((message, bytes)) => {
+                    buffer = bytes;
+                    message
+                }
+                None => {
+                    let claim = self.claims.claim(self.seat);
+                    match self.tasks.take_for(&mut buffer, Deadline::Never, Some(claim), Waiting::Task) {
+                        Ok(message) => message,
+                        Err(_) => return Stopped::NoMoreTasks,
+                    }
+                }
+            };
+            let bytes = message.bytes(&buffer);
+            let number = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+            if let Some(program) = self.other_program(bytes) {
+                self.waiting = Some((message, buffer));
+                return Stopped::NewProgram(program);
+            }
+            let outcome = match line::read_task(bytes, &message.references(), self.handles) {
                 Some((task, Ok(items))) => self.outcome(task, items, &mut current, call),
-                Some((_, Err(error))) => failed(0, format!("the task can't be read: {error}")),
-                None => failed(0, "the task can't be read".to_owned()),
+                Some((_, Err(error))) => failed(format!("the task can't be read: {error}")),
+                None => failed("the task can't be read".to_owned()),
             };
             drop(message);
-            if let Err(error) =
-                line::write_outcome(number, &outcome, self.handles, &mut bytes, &mut references)
-            {
-                let error =
-                    Error::new("MaybeEncodingError", format!("the result of a task can't be sent: {error}"));
-                let outcome =
-                    Outcome::Raised(0, Raised { value: Dynamic::from(error), traceback: String::new() });
-                if line::write_outcome(number, &outcome, self.handles, &mut bytes, &mut references).is_err() {
-                    return;
-                }
-            }
-            if let Err(error) = self.results.put_for(&bytes, &references, Deadline::Never, claim) {
-                let outcome = failed(0, format!("the result of a task can't be sent: {error}"));
-                let written =
-                    line::write_outcome(number, &outcome, self.handles, &mut bytes, &mut references);
-                if written.is_err() || self.results.put_for(&bytes, &[], Deadline::Never, claim).is_err() {
-                    // No memory even for that: to the owner this worker is lost with its task.
-                    return;
-                }
+            if !self.answer(number, &outcome, &mut buffer) {
+                return Stopped::OutOfMemory;
             }
         }
+    }
+
+    /// The program that a task's function needs, if it says so and it is not the one that is loaded.
+    fn other_program(&self, task: &[u8]) -> Option<Parcel> {
+        let (head, _) = line::read_head(task)?;
+        if head.program == 0 || head.program == self.program.offset() {
+            return None;
+        }
+        Parcel::open(head.program).ok()
+    }
+
+    /// Puts the outcome of a task; `false` if there is no memory even to say so.
+    fn answer(&self, number: u64, outcome: &Outcome, bytes: &mut Vec<u8>) -> bool {
+        let claim = self.claims.claim(self.seat);
+        let mut references = Vec::new();
+        let mut put = |outcome: &Outcome| -> Result<(), Error> {
+            line::write_outcome(number, outcome, self.handles, bytes, &mut references).map_err(|error| {
+                Error::new("MaybeEncodingError", format!("the result of a task can't be sent: {error}"))
+            })?;
+            self.results.put_for(bytes, &references, Deadline::Never, claim).map_err(|error| {
+                Error::new("MemoryError", format!("the result of a task can't be sent: {error}"))
+            })
+        };
+        put(outcome).or_else(|error| put(&raised(error))).is_ok()
     }
 
     fn outcome(&self, task: Task, items: Array, current: &mut Option<Current>, call: &mut Call) -> Outcome {
         if current.as_ref().is_none_or(|current| current.call != task.call) {
             match self.function(task) {
                 Ok(function) => *current = Some(function),
-                Err(reason) => return failed(0, reason),
+                Err(reason) => return failed(reason),
             }
         }
-        let Some(current) = current else { return failed(0, "the task has no function".to_owned()) };
+        let Some(current) = current else { return failed("the task has no function".to_owned()) };
         let mut results = Array::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let arguments = if current.spread { item.try_cast().unwrap_or_default() } else { vec![item] };
@@ -103,9 +142,10 @@ impl Worker<'_> {
     }
 }
 
-fn failed(index: usize, reason: String) -> Outcome {
-    Outcome::Raised(
-        index,
-        Raised { value: Dynamic::from(Error::new("RuntimeError", reason)), traceback: String::new() },
-    )
+fn failed(reason: String) -> Outcome {
+    raised(Error::new("RuntimeError", reason))
+}
+
+fn raised(error: Error) -> Outcome {
+    Outcome::Raised(0, Raised { value: Dynamic::from(error), traceback: String::new() })
 }

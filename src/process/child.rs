@@ -55,7 +55,7 @@ impl Child {
             Ok(pid) => {
                 slot.set_pid(pid);
                 // It may have ended before its id was known, and its signal have found nothing to do.
-                table::reap_children();
+                slot.reap();
                 Ok(Self { id, pid, role, end: None })
             }
             Err(error) => {
@@ -84,8 +84,8 @@ impl Child {
     pub fn poll(&mut self) -> Option<End> {
         if self.end.is_none() {
             let slot = self.id.slot();
-            if slot.is_some_and(|slot| slot.state() != ENDED) {
-                table::reap_children();
+            if let Some(slot) = slot {
+                slot.reap();
             }
             match slot {
                 Some(slot) if slot.state() == ENDED => {
@@ -98,6 +98,11 @@ impl Child {
             }
         }
         self.end
+    }
+
+    /// Whether its end was seen already: one load, where [`Child::poll`] asks the system.
+    pub fn has_ended(&self) -> bool {
+        self.end.is_some() || self.id.slot().is_none_or(|slot| slot.state() == ENDED)
     }
 
     /// Waits until it has ended, or the deadline; how it ended, if it has.

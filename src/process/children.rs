@@ -13,8 +13,14 @@ thread_local! {
     static STARTED: RefCell<u64> = const { RefCell::new(0) };
 }
 
-/// Adds a started child.
+/// Adds a started child. Those that have ended meanwhile make room, as nobody may ever ask for them.
 pub fn add(child: Child) -> Shared {
+    CHILDREN.with_borrow_mut(|children| {
+        children.retain(|child| {
+            let mut child = child.borrow_mut();
+            !(child.has_ended() && child.poll().is_some())
+        });
+    });
     let child = Rc::new(RefCell::new(child));
     CHILDREN.with_borrow_mut(|children| children.push(Rc::clone(&child)));
     child

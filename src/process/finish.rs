@@ -1,10 +1,11 @@
 //! The end of a process: it ends its daemons, waits for its other children, and gives everything back.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use super::children;
-use crate::arena::{sweep, table};
-use crate::sync::wait::{GaveUp, sleep_until};
+use crate::arena::sweep;
+use crate::arena::table::{self, STARTING, Slot, Waiting};
+use crate::sync::wait::{GaveUp, sleep_on};
 use crate::sys::clock::Deadline;
 use crate::sys::process::{self, SIGKILL, SIGTERM};
 
@@ -35,29 +36,33 @@ pub fn end_children() -> Result<(), GaveUp> {
     }
     for child in &children {
         let mut child = child.borrow_mut();
-        if child.role().is_daemon() {
-            if child.join(Deadline::after(Some(GRACE)))?.is_none() {
-                let _ = child.signal(SIGKILL);
-            }
+        if child.role().is_daemon() && child.join(Deadline::after(Some(GRACE)))?.is_none() {
+            let _ = child.signal(SIGKILL);
         }
         child.join(Deadline::Never)?;
     }
     if table::is_first() {
-        while orphans_left() {
-            // A child's end is a signal, which ends the sleep.
-            sleep_until(
-                Deadline::after(Some(Duration::from_millis(20).as_secs_f64())),
-                table::reap_children,
-            )?;
+        while let Some(orphan) = orphan() {
+            let seen = orphan.ended.load(Ordering::Acquire);
+            if runs(orphan) {
+                table::waiting_for(Waiting::Join, u64::from(orphan.pid()), || {
+                    sleep_on(&orphan.ended, seen, Deadline::Never)
+                })?;
+            }
         }
     }
     Ok(())
 }
 
-/// Whether processes of this session, other than this one, still run. Daemons whose parent is gone end
-/// by themselves.
-fn orphans_left() -> bool {
+/// A process of this session, other than this one, that still runs. Daemons whose parent is gone end by
+/// themselves.
+fn orphan() -> Option<&'static Slot> {
     table::reap_children();
     sweep::sweep();
-    table::used_slots().skip(1).any(|slot| slot.is_alive())
+    table::used_slots().skip(1).find(|slot| runs(slot))
+}
+
+/// Whether it lives, or is about to: an orphan that has not entered yet has nobody to speak for it.
+fn runs(slot: &Slot) -> bool {
+    slot.is_alive() || slot.state() == STARTING && slot.pid() != 0
 }

@@ -13,9 +13,12 @@ pub const MAIN: &str = "MainProcess";
 /// How a started process is told its slot: `--process=INDEX:GENERATION`.
 pub const ENTER: &str = "--process=";
 
-fn register_kinds() {
+/// What every process of a session does first.
+fn prepare() {
     parcel::register();
     channel::register();
+    signal::ignore_write_signals();
+    signal::let_crashes_kill();
 }
 
 /// Opens a session with this process as its first; shared objects may take `limit` bytes (half of the
@@ -25,14 +28,13 @@ fn register_kinds() {
 /// If the system refuses the memory.
 pub fn begin(limit: Option<u64>) -> io::Result<()> {
     segment::create(limit)?;
-    register_kinds();
+    prepare();
     let first = table::claim(MAIN, table::Role::Process).map_err(io::Error::other)?;
     if !table::enter(first) {
         return Err(io::Error::other("the first slot of a new session is taken"));
     }
     process::become_subreaper();
     signal::on_child_death(table::reap_children);
-    signal::ignore_write_signals();
     signal::count_interrupts();
     Ok(())
 }
@@ -51,9 +53,8 @@ pub fn enter(argument: &str) -> io::Result<bool> {
         generation: generation.parse().map_err(|_| invalid())?,
     };
     segment::inherit().map_err(|_| invalid())?;
-    register_kinds();
+    prepare();
     signal::ignore_interrupts();
-    signal::ignore_write_signals();
     signal::on_child_death(table::reap_children);
     if !table::enter(id) {
         return Ok(false);

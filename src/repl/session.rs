@@ -53,6 +53,8 @@ impl Session {
         self.functions.combine(ast.clone_functions_only());
         ast = self.functions.merge(&ast);
         ast.set_source(format!("<entry {}>", self.entries));
+        // The line editor has its own use for Ctrl-C while it reads.
+        signal::count_interrupts();
         let result = self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &ast);
         if let Some(value) = runtime::take_exit() {
             return Next::Exit(run::exit_code(&value));

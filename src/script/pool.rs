@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
 
 use super::carry::Carry;
 use super::process::{may_start, pack};
-use super::raise::{Raise, RhaiResult, interrupted, not_started, out_of_memory, raise, refused};
+use super::raise::{Raise, RhaiResult, interrupted, not_packed, not_started, out_of_memory, raise, refused};
 use super::runtime;
 use super::signature::{Arguments, Signature};
 use crate::arena::table::Role;
@@ -99,7 +99,8 @@ fn new(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
 fn apply(_: &NativeCallContext, pool: Shared, mut arguments: Arguments) -> RhaiResult {
     let function = function(&mut arguments, "Pool.apply")?;
     let items = [Dynamic::from(arguments.array(1)?.unwrap_or_default())];
-    let work = Work { function: &function, items: &items, spread: true, chunk: 1 };
+    let program = runtime::packed_if_growing().map_err(not_packed)?;
+    let work = Work { function: &function, items: &items, spread: true, chunk: 1, program: program.as_ref() };
     let results = run(&pool, &work)?;
     Ok(results.into_iter().next().unwrap_or_default())
 }
@@ -118,7 +119,8 @@ fn map(context: &NativeCallContext, pool: Shared, mut arguments: Arguments) -> R
             .filter(|chunk| *chunk > 0)
             .ok_or_else(|| raise("ValueError", format!("chunksize must be at least 1, not {chunk}")))?,
     };
-    let work = Work { function: &function, items: &items, spread: false, chunk };
+    let program = runtime::packed_if_growing().map_err(not_packed)?;
+    let work = Work { function: &function, items: &items, spread: false, chunk, program: program.as_ref() };
     run(&pool, &work).map(Dynamic::from)
 }
 

@@ -49,10 +49,23 @@ pub struct Program {
     pub modules: Modules,
 }
 
+/// How many units and imported files a program has: it only ever grows.
+pub type Size = (usize, usize);
+
 impl Program {
-    /// What errors call the program.
+    /// How much there is of it.
+    pub fn size(&self) -> Size {
+        (self.units.len(), self.modules.borrow().len())
+    }
+
+    /// Whether a person enters it bit by bit.
+    pub fn grows(&self) -> bool {
+        self.units.iter().any(|unit| unit.style == Style::Entry)
+    }
+
+    /// What errors call what runs now: the script, or what was entered last.
     pub fn name(&self) -> &str {
-        self.units.first().map_or("<script>", |unit| unit.name.as_str())
+        self.units.last().map_or("<script>", |unit| unit.name.as_str())
     }
 
     /// The text that errors in `name` point into: a unit, or an imported file.

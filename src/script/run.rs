@@ -29,7 +29,8 @@ pub fn exit_code(value: &Dynamic) -> i32 {
 pub fn script(program: Program, arguments: Vec<String>) -> i32 {
     engine::prepare();
     Runtime::new(runtime::MAIN, session::MAIN.to_owned(), arguments, program.clone()).install();
-    let engine = engine::build();
+    // Taking an engine apart costs as much as making it, and the process ends with it anyway.
+    let engine = std::mem::ManuallyDrop::new(engine::build());
     let ast = match program.compile(&engine, None) {
         Ok(ast) => ast,
         Err(unreadable) => {

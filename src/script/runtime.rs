@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
-use super::program::Program;
+use super::program::{Program, Size};
 use super::raise::RhaiResult;
 use crate::arena::parcel::Parcel;
 use crate::arena::table;
@@ -30,7 +30,7 @@ pub struct Runtime {
     /// The parent's name and pid; `None` in the first process.
     pub parent: Option<(String, u32)>,
     program: RefCell<Program>,
-    packed: RefCell<Option<(usize, usize, Parcel)>>,
+    packed: RefCell<Option<(Size, Parcel)>>,
     loading: Cell<bool>,
     exit: RefCell<Option<Dynamic>>,
     traceback: RefCell<Option<String>>,
@@ -91,24 +91,32 @@ pub fn change_program(change: impl FnOnce(&mut Program)) {
 pub fn packed() -> Result<Parcel, PackError> {
     with(|runtime| {
         let program = runtime.program.borrow();
-        let state = (program.units.len(), program.modules.borrow().len());
-        if let Some((units, modules, parcel)) = &*runtime.packed.borrow()
-            && (*units, *modules) == state
+        let size = program.size();
+        if let Some((packed, parcel)) = &*runtime.packed.borrow()
+            && *packed == size
         {
             return Ok(parcel.clone());
         }
         let parcel = program.pack()?;
-        *runtime.packed.borrow_mut() = Some((state.0, state.1, parcel.clone()));
+        *runtime.packed.borrow_mut() = Some((size, parcel.clone()));
         Ok(parcel)
     })
 }
 
-/// The parcel that this process got its program from is the one its own children get.
-pub fn keep_packed(parcel: Parcel) {
+/// The program as children get it, if it is one that grows: workers that run already may have to load it.
+///
+/// # Errors
+/// If there is no memory for it.
+pub fn packed_if_growing() -> Result<Option<Parcel>, PackError> {
+    let grows = with(|runtime| runtime.program.borrow().grows());
+    if grows { packed().map(Some) } else { Ok(None) }
+}
+
+/// This process runs `program`, which came as `parcel`: its own children get the same.
+pub fn set_program(program: Program, parcel: Parcel) {
     with(|runtime| {
-        let program = runtime.program.borrow();
-        let state = (program.units.len(), program.modules.borrow().len());
-        *runtime.packed.borrow_mut() = Some((state.0, state.1, parcel));
+        *runtime.packed.borrow_mut() = Some((program.size(), parcel));
+        *runtime.program.borrow_mut() = program;
     });
 }
 

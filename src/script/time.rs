@@ -1,13 +1,17 @@
 //! Time, identity, and what a process keeps for itself.
 
-use rhai::{Dynamic, Engine, NativeCallContext};
+use rhai::{Dynamic, Engine};
 
 use super::raise::{RhaiResult, interrupted};
 use super::runtime;
-use super::signature::{Arguments, Signature};
+use super::signature::Signature;
 use crate::arena::table::{self, Waiting};
 use crate::sync::wait::sleep_until;
-use crate::sys::{clock, identity, output, resources};
+use crate::sys::clock::Deadline;
+use crate::sys::{clock, identity, output, process, resources};
+
+/// What a shell reports for a command that SIGPIPE killed.
+const BROKEN_PIPE: i32 = 141;
 
 static SLEEP: Signature = Signature { name: "sleep", parameters: &["seconds"], required: 1 };
 
@@ -28,7 +32,10 @@ pub const NAMES: &[&str] = &[
 
 /// Registers the functions.
 pub fn register(engine: &mut Engine) {
-    SLEEP.function(engine, sleep);
+    SLEEP.function(engine, |_, mut arguments| slept(arguments.deadline(0)?));
+    // Rhai's own takes these types, and does not heed Ctrl-C.
+    engine.register_fn("sleep", |seconds: i64| slept(Deadline::after(Some(seconds as f64))));
+    engine.register_fn("sleep", |seconds: f64| slept(Deadline::after(Some(seconds))));
     engine
         .register_fn("time", clock::wall)
         .register_fn("monotonic", || clock::monotonic_ns() as f64 / 1e9)
@@ -44,9 +51,8 @@ pub fn register(engine: &mut Engine) {
     engine.register_fn("exit", |value: Dynamic| -> RhaiResult { runtime::ask_exit(value) });
 }
 
-fn sleep(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
-    let deadline = arguments.deadline(0)?;
-    table::waiting_for(Waiting::Sleep, 0, || sleep_until(deadline, || {})).map_err(|_| interrupted())?;
+fn slept(deadline: Deadline) -> RhaiResult {
+    table::waiting_for(Waiting::Sleep, 0, || sleep_until(deadline)).map_err(|_| interrupted())?;
     Ok(Dynamic::UNIT)
 }
 
@@ -70,6 +76,10 @@ fn write(stream: output::Stream, text: &str) {
     line.push_str(text);
     line.push('\n');
     let memory = crate::arena::segment::is_open().then(crate::arena::segment::memory);
-    // A closed or missing stream is not the script's problem: as in Python's children, it is ignored.
-    let _ = output::write_whole(stream, line.as_bytes(), memory);
+    let written = output::write_whole(stream, line.as_bytes(), memory);
+    // Nobody reads on: the first process ends, and with it the tree, as any command in a pipeline does. In
+    // a child, and for any other trouble with the stream, the script goes on, as Python's children do.
+    if written.is_err_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) && table::is_first() {
+        process::exit_now(BROKEN_PIPE);
+    }
 }

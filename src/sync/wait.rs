@@ -118,15 +118,15 @@ pub fn sleep_on(word: &AtomicU32, expected: u32, deadline: Deadline) -> Result<(
     Ok(())
 }
 
-/// Sleeps until the deadline; calls `look` after each slice and each signal.
+/// Sleeps until the deadline.
 ///
 /// # Errors
 /// [`GaveUp::Interrupted`] at Ctrl-C.
-pub fn sleep_until(deadline: Deadline, mut look: impl FnMut()) -> Result<(), GaveUp> {
+pub fn sleep_until(deadline: Deadline) -> Result<(), GaveUp> {
     let never = AtomicU32::new(0);
     loop {
         match sleep_on(&never, 0, deadline) {
-            Ok(()) => look(),
+            Ok(()) => {}
             Err(GaveUp::TimedOut) => return Ok(()),
             Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),
         }

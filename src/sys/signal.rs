@@ -96,3 +96,11 @@ pub fn ignore_write_signals() {
     install(Signal::SIGPIPE, SigHandler::SigIgn);
     install(Signal::SIGXFSZ, SigHandler::SigIgn);
 }
+
+/// A crash kills the process at once, with its own signal: the language's run time would look at it first
+/// and let one that another process sent pass by.
+pub fn let_crashes_kill() {
+    for signal in [Signal::SIGSEGV, Signal::SIGBUS] {
+        install(signal, SigHandler::SigDfl);
+    }
+}

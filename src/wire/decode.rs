@@ -36,10 +36,10 @@ pub fn decode(bytes: &[u8], attachments: &[u64], handles: &dyn Handles) -> Resul
         handles,
         depth: 0,
     };
-    let value = decoding.value()?;
+    let value = decoding.value().map_err(|error| *error)?;
     match decoding.cursor().left() {
         0 => Ok(value),
-        _ => Err(decoding.expected("the end of the message")),
+        _ => Err(*decoding.expected("the end of the message")),
     }
 }
 
@@ -60,7 +60,8 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-type Outcome<T> = Result<T, DecodeError>;
+/// Boxed, so that a value returns in registers.
+type Outcome<T> = Result<T, Box<DecodeError>>;
 
 struct Decoding<'a> {
     decoder: DecoderImpl<Cursor<'a>, Configuration, ()>,
@@ -71,16 +72,23 @@ struct Decoding<'a> {
 }
 
 impl<'a> Decoding<'a> {
+    /// Ints on the spot: most long arrays are full of them.
+    #[inline]
     fn value(&mut self) -> Outcome<Dynamic> {
-        let start = self.cursor().position();
-        let Some(tag) = self.cursor().byte() else {
-            return Err(self.expected("a value"));
-        };
+        match self.cursor().byte() {
+            Some(format::INT) => Ok(self.int()?.into()),
+            Some(tag) => self.other(tag),
+            None => Err(self.expected("a value")),
+        }
+    }
+
+    /// What follows a tag that is not an int's.
+    fn other(&mut self, tag: u8) -> Outcome<Dynamic> {
+        let start = self.cursor().position() - 1;
         Ok(match tag {
             format::UNIT => Dynamic::UNIT,
             format::FALSE => Dynamic::FALSE,
             format::TRUE => Dynamic::TRUE,
-            format::INT => self.int()?.into(),
             format::FLOAT => self.number::<f64>("a float")?.into(),
             format::CHAR => self.char()?.into(),
             format::STRING => self.string()?.into(),
@@ -119,7 +127,7 @@ impl<'a> Decoding<'a> {
                     .ok()
                     .and_then(|index| self.attachments.get(index))
                     .and_then(|offset| self.handles.attach(*offset))
-                    .ok_or(expected_at(start, "a handle known here"))?
+                    .ok_or_else(|| expected_at(start, "a handle known here"))?
             }
             _ => return Err(expected_at(start, "a value")),
         })
@@ -132,7 +140,7 @@ impl<'a> Decoding<'a> {
     fn char(&mut self) -> Outcome<char> {
         let start = self.cursor().position();
         let code = self.number("a char")?;
-        char::from_u32(code).ok_or(expected_at(start, "a char"))
+        char::from_u32(code).ok_or_else(|| expected_at(start, "a char"))
     }
 
     /// A text, still in the bytes of the message.
@@ -241,11 +249,12 @@ impl<'a> Decoding<'a> {
     }
 
     #[cold]
-    fn expected(&mut self, expected: &'static str) -> DecodeError {
+    fn expected(&mut self, expected: &'static str) -> Box<DecodeError> {
         expected_at(self.cursor().position(), expected)
     }
 }
 
-fn expected_at(position: usize, expected: &'static str) -> DecodeError {
-    DecodeError { position, expected }
+#[cold]
+fn expected_at(position: usize, expected: &'static str) -> Box<DecodeError> {
+    Box::new(DecodeError { position, expected })
 }

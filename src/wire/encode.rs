@@ -85,7 +85,11 @@ struct Sink<'a>(&'a mut Vec<u8>);
 impl Writer for Sink<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
-        self.0.extend_from_slice(bytes);
+        // Most writes are of one byte: the short numbers.
+        match bytes {
+            [byte] => self.0.push(*byte),
+            bytes => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 }
@@ -101,14 +105,19 @@ struct Encoding<'a> {
 }
 
 impl Encoding<'_> {
+    /// Ints, also shared ones, on the spot: most long arrays are full of them.
+    #[inline]
     fn value(&mut self, value: &Dynamic) -> Outcome {
-        // First, because the accessors below would answer for what a shared variable holds, or
-        // panic if it is locked.
-        if value.is_shared() {
-            return self.shared(value);
+        match value.as_int() {
+            Ok(int) => self.tagged(format::INT, int),
+            Err(_) => self.other(value),
         }
-        if let Ok(int) = value.as_int() {
-            self.tagged(format::INT, int)
+    }
+
+    fn other(&mut self, value: &Dynamic) -> Outcome {
+        if value.is_shared() {
+            // The accessors below don't see shared variables, or panic if those are locked.
+            self.shared(value)
         } else if value.is_variant() {
             self.custom(value)
         } else if let Some(text) = value.read_lock::<ImmutableString>() {

@@ -82,7 +82,7 @@ impl Refusal {
     }
 
     #[cold]
-    pub(super) fn at_root(self: Box<Self>, root: &str) -> EncodeError {
+    pub(super) fn at_root(self, root: &str) -> EncodeError {
         let mut path = String::from(root);
         let count = self.segments.len();
         let hidden =

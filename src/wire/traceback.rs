@@ -8,9 +8,8 @@ use std::fmt;
 
 use rhai::{EvalAltResult, Position};
 
-/// Equal lines in a row that are all shown; of more, the rest is counted. Endless recursion ends
-/// with thousands.
-const SHOWN_REPEATS: usize = 3;
+/// Of longer chains, which endless recursion leaves, only the ends are shown.
+const SHOWN_AT_EACH_END: usize = 20;
 
 /// A place in a script: a call, or where the error was raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,17 +77,13 @@ pub fn innermost(err: &EvalAltResult) -> &EvalAltResult {
     err
 }
 
-/// One line a frame, each indented by two spaces and ended by a newline, except the last one.
+/// One line a frame, each indented by two spaces.
 pub(super) fn render(frames: &[Frame]) -> String {
-    let mut lines = Vec::new();
-    for repeats in frames.chunk_by(|a, b| a == b) {
-        let shown = repeats.len().min(SHOWN_REPEATS);
-        lines.extend(repeats[..shown].iter().map(|frame| format!("  {frame}")));
-        match repeats.len() - shown {
-            0 => {}
-            1 => lines.push("  (the same once more)".into()),
-            more => lines.push(format!("  (the same {more} times more)")),
-        }
+    let mut lines: Vec<String> = frames.iter().map(|frame| format!("  {frame}")).collect();
+    let hidden = lines.len().saturating_sub(2 * SHOWN_AT_EACH_END);
+    if hidden > 1 {
+        let middle = SHOWN_AT_EACH_END..SHOWN_AT_EACH_END + hidden;
+        lines.splice(middle, [format!("  ({hidden} calls more)")]);
     }
     lines.join("\n")
 }
@@ -115,4 +110,69 @@ fn frame(file: &str, function: &str, position: Position) -> Frame {
 
 fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
     if text.is_empty() { otherwise } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use rhai::{EvalAltResult, Position};
+
+    use super::{call_chain, innermost, render};
+
+    fn thrown(line: u16) -> EvalAltResult {
+        EvalAltResult::ErrorRuntime("no".into(), Position::new(line, 9))
+    }
+
+    fn called(function: &str, file: &str, inner: EvalAltResult, line: u16) -> EvalAltResult {
+        let position = match line {
+            0 => Position::NONE,
+            line => Position::new(line, 3),
+        };
+        EvalAltResult::ErrorInFunctionCall(function.into(), file.into(), inner.into(), position)
+    }
+
+    fn rendered(err: &EvalAltResult) -> String {
+        render(&call_chain(err, "main.rhai"))
+    }
+
+    #[test]
+    fn files_change_from_call_to_call() {
+        let err = called("f", "lib.rhai", called("anon$12", "", thrown(7), 5), 2);
+        assert_eq!(
+            rendered(&err),
+            "  main.rhai:2:3 in <top level>\n  lib.rhai:5:3 in f\n  lib.rhai:7:9 in <closure>"
+        );
+        assert!(matches!(innermost(&err), EvalAltResult::ErrorRuntime(..)));
+    }
+
+    #[test]
+    fn modules_are_files() {
+        let inner = called("f", "", thrown(4), 9);
+        let err = EvalAltResult::ErrorInModule("tools".into(), inner.into(), Position::new(1, 1));
+        assert_eq!(
+            rendered(&err),
+            "  main.rhai:1:1 in <top level>\n  tools:9:3 in <top level>\n  tools:4:9 in f"
+        );
+    }
+
+    #[test]
+    fn calls_by_native_code_are_left_out_but_not_the_place_of_the_error() {
+        assert_eq!(rendered(&called("f", "", thrown(4), 0)), "  main.rhai:4:9 in f");
+        let nowhere = EvalAltResult::ErrorFor(Position::NONE);
+        assert_eq!(rendered(&called("f", "", nowhere, 0)), "  main.rhai in f");
+        // The beginning of a line has no column of its own.
+        let at_start = EvalAltResult::ErrorFor(Position::new(3, 0));
+        assert_eq!(rendered(&at_start), "  main.rhai:3:1 in <top level>");
+    }
+
+    #[test]
+    fn of_endless_recursion_both_ends_are_shown() {
+        let recursion = |levels| (0..levels).fold(thrown(2), |err, _| called("f", "", err, 1));
+        for levels in [39, 40] {
+            assert_eq!(rendered(&recursion(levels)).lines().count(), levels + 1);
+        }
+        let text = rendered(&recursion(1000));
+        assert_eq!(text.lines().count(), 41, "{text}");
+        assert_eq!(text.lines().nth(20), Some("  (961 calls more)"));
+        assert!(text.ends_with("\n  main.rhai:2:9 in f"), "{text}");
+    }
 }
