@@ -37,7 +37,7 @@ impl Signature {
         self.name.rsplit('.').next().unwrap_or(self.name)
     }
 
-    fn bind(&'static self, given: &mut [&mut Dynamic]) -> Fallible<Arguments> {
+    fn bind(&'static self, mut given: Vec<Dynamic>) -> Fallible<Arguments> {
         let mut values: Vec<Option<Dynamic>> = vec![None; self.parameters.len()];
         let options = given.len() > self.required && given.last().is_some_and(|last| last.is_map());
         let positional = given.len() - usize::from(options);
@@ -45,7 +45,7 @@ impl Signature {
             *place = Some(value.take());
         }
         if let Some(last) = given.last_mut().filter(|_| options) {
-            for (name, value) in last.take().cast::<Map>() {
+            for (name, value) in last.take().try_cast::<Map>().unwrap_or_default() {
                 let Some(index) = self.parameters.iter().position(|parameter| *parameter == name.as_str())
                 else {
                     let known =
@@ -79,7 +79,13 @@ impl Signature {
                 types,
                 move |context: NativeCallContext, given: &mut [&mut Dynamic]| {
                     runtime::at(&context);
-                    body(&context, self.bind(given)?)
+                    // The first may be the caller's variable itself, the others are copies already.
+                    let owned = given.iter_mut().enumerate();
+                    let owned = owned.map(|(index, value)| match index {
+                        0 => value.flatten_clone(),
+                        _ => value.take().flatten(),
+                    });
+                    body(&context, self.bind(owned.collect())?)
                 },
             );
         }
@@ -105,7 +111,8 @@ impl Signature {
                     let Some(this) = this.read_lock::<T>().map(|this| this.clone()) else {
                         return Ok(Dynamic::UNIT);
                     };
-                    body(&context, this, self.bind(given)?)
+                    let owned = given.iter_mut().map(|value| value.take().flatten());
+                    body(&context, this, self.bind(owned.collect())?)
                 },
             );
         }
