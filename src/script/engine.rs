@@ -1,6 +1,8 @@
 //! An engine with everything registered, for this process's runtime.
 
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module};
+use std::collections::HashMap;
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr};
 
 use super::{errors, files, hash, modules, pool, process, queue, runtime, text, time, with};
 use crate::sys::{resources, signal};
@@ -45,7 +47,7 @@ pub fn build() -> Engine {
     text::register(&mut engine);
     hash::register(&mut engine);
     name(&mut engine);
-    engine.register_global_module(globals().into());
+    globals(&mut engine);
     engine
 }
 
@@ -57,20 +59,24 @@ fn name(engine: &mut Engine) {
     debug_assert!(registered.is_ok());
 }
 
-/// Variables that are visible everywhere: the arguments, and our functions by their bare names.
-fn globals() -> Module {
-    let mut module = Module::new();
-    let arguments: rhai::Array =
+/// Variables that are visible everywhere, also in functions: the arguments, and our functions by their bare
+/// names. What a script defines itself comes first.
+///
+/// Not a module's variables: a closure that stands where the tree is walked could not capture those.
+fn globals(engine: &mut Engine) {
+    let arguments: Array =
         runtime::with(|runtime| runtime.arguments.iter().cloned().map(Dynamic::from).collect());
-    module.set_var("args", arguments);
     let names =
         [time::NAMES, process::NAMES, queue::NAMES, pool::NAMES, files::NAMES, text::NAMES, hash::NAMES];
-    for name in names.into_iter().flatten() {
-        if let Ok(function) = FnPtr::new(*name) {
-            module.set_var(*name, function);
-        }
-    }
-    module
+    let functions = names.into_iter().flatten();
+    let functions = functions.filter_map(|name| Some((*name, Dynamic::from(FnPtr::new(*name).ok()?))));
+    let globals: HashMap<&str, Dynamic> = functions.chain([("args", arguments.into())]).collect();
+    #[allow(deprecated, reason = "Rhai marks it so as its form may change, and its version is pinned")]
+    engine.on_var(move |name, index, context| {
+        // A variable with an index is known to be in the scope.
+        let global = if index == 0 { globals.get(name) } else { None };
+        Ok(global.filter(|_| !context.scope().contains(name)).cloned())
+    });
 }
 
 /// Whether an error ended the script because of Ctrl-C.
