@@ -178,12 +178,12 @@ fn evaluate(engine: &Engine, program: &Program) -> Option<i32> {
 
 fn perform(context: &NativeCallContext, job: Job) -> Done {
     match job {
-        Job::Call(target, arguments) => Done::Result(
-            target.map_or(Ok(Dynamic::UNIT), |target| runtime::call(context, &target, arguments)),
-        ),
+        Job::Call(target, arguments) => {
+            Done::Result(target.map_or(Ok(Dynamic::UNIT), |target| call(context, &target, arguments)))
+        }
         Job::Serve(mut worker, initializer) => {
             if let Some((initializer, arguments)) = initializer
-                && let Err(error) = runtime::call(context, &initializer, arguments)
+                && let Err(error) = call(context, &initializer, arguments)
             {
                 return Done::Result(Err(error));
             }
@@ -201,10 +201,18 @@ fn perform(context: &NativeCallContext, job: Job) -> Done {
     }
 }
 
+/// Calls a function that the parent named. The call stands in no script, so it is no part of the chain.
+fn call(context: &NativeCallContext, function: &FnPtr, arguments: Array) -> RhaiResult {
+    runtime::call(context, function, arguments).map_err(|mut error| {
+        error.set_position(rhai::Position::NONE);
+        error
+    })
+}
+
 /// One call of a pool's function.
 fn task(context: &NativeCallContext, function: &Dynamic, arguments: Array) -> Result<Dynamic, Raised> {
     let called = match function.read_lock::<FnPtr>() {
-        Some(function) => runtime::call(context, &function, arguments),
+        Some(function) => call(context, &function, arguments),
         None => Err(raise("TypeError", "a task's function is not a function")),
     };
     if let Some(value) = runtime::take_exit() {

@@ -259,7 +259,7 @@ pub fn may_start(what: &str) -> Result<(), Box<EvalAltResult>> {
             format!(
                 "an attempt to start {what} while this process still loads the script of its parent.\n\
                  Every child runs the top level of the script first, so what starts processes has to stand behind the guard:\n\
-                 \n    if __name__ == \"__main__\" {{\n        ...\n    }}\n"
+                 \n    if __name__ == \"__main__\" {{\n        ...\n    }}"
             ),
         ));
     }

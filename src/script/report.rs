@@ -1,7 +1,7 @@
 //! An error that nobody caught, for people: which process, by which calls, which line, what.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use rhai::EvalAltResult;
+use rhai::{Dynamic, EvalAltResult};
 
 use super::program::Unreadable;
 use super::runtime;
@@ -39,16 +39,19 @@ pub fn uncaught(error: &EvalAltResult) -> String {
     lines.join("\n")
 }
 
-/// The frames, a line each; equal ones in a row are counted.
+/// Calls that are shown at each end of a long chain.
+const SHOWN: usize = 8;
+
+/// The frames, a line each; of a long chain, both ends.
 fn shortened(frames: &[Frame]) -> Vec<String> {
-    frames
-        .chunk_by(|one, other| one == other)
-        .flat_map(|same| {
-            let shown = same.len().min(3);
-            let more = (same.len() > shown).then(|| format!("  ... {} times more", same.len() - shown));
-            same.iter().take(shown).map(|frame| format!("  {frame}")).chain(more).collect::<Vec<_>>()
-        })
-        .collect()
+    let line = |frame: &Frame| format!("  {frame}");
+    let left_out = frames.len().saturating_sub(2 * SHOWN);
+    if left_out <= 1 {
+        return frames.iter().map(line).collect();
+    }
+    let first = frames.iter().take(SHOWN).map(line);
+    let last = frames.iter().skip(SHOWN + left_out).map(line);
+    first.chain([format!("  ... {left_out} more calls ...")]).chain(last).collect()
 }
 
 /// The error itself: `Kind: message` for ours, a thrown value as it is, Rhai's own text for Rhai's own.
@@ -57,6 +60,7 @@ fn what(error: &EvalAltResult) -> String {
         EvalAltResult::ErrorRuntime(value, _) => match value.read_lock::<Error>() {
             Some(error) => error.to_string(),
             None if value.is_string() => value.to_string(),
+            None if rhais_own(value).is_some() => rhais_own(value).unwrap_or_default(),
             None if value.is_map()
                 || value.is_array()
                 || value.is_int()
@@ -79,6 +83,16 @@ fn what(error: &EvalAltResult) -> String {
             text.strip_suffix(&tail).unwrap_or(&text).to_owned()
         }
     }
+}
+
+/// The text of an error of Rhai's own that another process raised: it comes as the map that `catch` binds.
+fn rhais_own(value: &Dynamic) -> Option<String> {
+    let map = value.as_map_ref().ok()?;
+    map.get("error")?;
+    let message = map.get("message")?.as_immutable_string_ref().ok()?;
+    // Where and by which calls is in the traceback.
+    let line = message.lines().next().unwrap_or_default();
+    Some(line.split(" @ '").next().unwrap_or(line).to_owned())
 }
 
 /// `title`, the line of `text`, and a caret.
