@@ -152,8 +152,11 @@ fn load(engine: &Engine, job: &RefCell<Option<Job>>) -> Option<i32> {
     runtime::set_loading(true);
     let mut program = runtime::program();
     let failed = evaluate(engine, &program);
-    if failed.is_some() || job.borrow().is_none() || runtime::with_exit(Option::is_some) {
-        return failed.or_else(|| Some(run::outcome(&Ok(Dynamic::UNIT))));
+    if failed.is_some() || job.borrow().is_none() {
+        return failed;
+    }
+    if runtime::with_exit(Option::is_some) {
+        return Some(run::outcome(&Ok(Dynamic::UNIT)));
     }
     // The top level returned early. Its functions are there all the same.
     for unit in &mut program.units {

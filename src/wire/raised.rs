@@ -33,26 +33,13 @@ impl Raised {
     #[must_use]
     pub fn capture(err: Box<EvalAltResult>, source: &str) -> Self {
         let traceback = traceback::render(&traceback::call_chain(&err, source));
-        let (err, source) = called_by_script(*err, source);
         let value = match traceback::innermost(&err) {
             EvalAltResult::ErrorRuntime(value, _) => value.clone(),
             EvalAltResult::ErrorTerminated(token, _) => terminated(token, &err),
-            inner if inner.is_catchable() => caught(err, &source),
+            inner if inner.is_catchable() => caught(err, source),
             inner => uncatchable(inner),
         };
         Self { value, traceback }
-    }
-}
-
-/// The error as it was where a script could first have caught it: calls made by native code, which have
-/// no position, are taken off.
-fn called_by_script(err: EvalAltResult, source: &str) -> (Box<EvalAltResult>, String) {
-    match err {
-        EvalAltResult::ErrorInFunctionCall(_, inside, inner, position) if position.is_none() => {
-            let source = if inside.is_empty() { source } else { &inside };
-            called_by_script(*inner, source)
-        }
-        err => (err.into(), source.to_owned()),
     }
 }
 
