@@ -1,22 +1,32 @@
 //! The end of a process: it ends its daemons, waits for its other children, and gives everything back.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::children;
 use crate::arena::sweep;
 use crate::arena::table::{self, STARTING, Slot, Waiting};
-use crate::sync::wait::{GaveUp, sleep_on};
+use crate::sync::wait::{GaveUp, SLICE, sleep_on};
 use crate::sys::clock::Deadline;
+use crate::sys::futex;
 use crate::sys::process::{self, SIGKILL, SIGTERM};
 
 /// How long a daemon may take to end after SIGTERM, in seconds.
 const GRACE: f64 = 5.0;
 
+/// How often [`kill_tree`] looks again, and how long it waits in between.
+const PATIENCE: u32 = 500;
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// The exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: i32 = 130;
+
 /// Ends this process with `code`, after its children.
 pub fn finish(code: i32) -> ! {
     if end_children().is_err() {
-        // Ctrl-C while waiting: the first process does not wait any longer, and its end ends the tree.
-        process::exit_now(130);
+        // Ctrl-C, now or before: only the first process gets it, and it takes everything with it.
+        end_tree();
+        process::exit_now(INTERRUPTED);
     }
     sweep::myself();
     process::exit_now(code)
@@ -65,4 +75,45 @@ fn orphan() -> Option<&'static Slot> {
 /// Whether it lives, or is about to: an orphan that has not entered yet has nobody to speak for it.
 fn runs(slot: &Slot) -> bool {
     slot.is_alive() || slot.state() == STARTING && slot.pid() != 0
+}
+
+/// Ends every other process of the session: asks first, and takes the zombies away. Heeds no Ctrl-C; a
+/// second one ends this process, and the kernel the others.
+fn end_tree() {
+    signal_tree(SIGTERM);
+    let deadline = Deadline::after(Some(GRACE));
+    while let Some(slot) = orphan() {
+        let seen = slot.ended.load(Ordering::Acquire);
+        match deadline.slice(SLICE) {
+            Some(slice) if runs(slot) => {
+                futex::wait(&slot.ended, seen, slice);
+            }
+            Some(_) => {}
+            None => return kill_tree(),
+        }
+    }
+}
+
+/// Kills every other process of the session and takes the zombies away. Only atomics and system calls:
+/// runs in a signal handler.
+pub fn kill_tree() {
+    // Each look kills what is left, also what was started since the last. The kernel needs a moment for
+    // each; should it need more than this, it goes on without us.
+    for _ in 0..PATIENCE {
+        if !signal_tree(SIGKILL) {
+            return;
+        }
+        let never = AtomicU32::new(0);
+        futex::wait(&never, 0, MOMENT);
+        table::reap_children();
+    }
+}
+
+/// Sends `number` to every other process of the session; whether there was one.
+fn signal_tree(number: i32) -> bool {
+    let running = table::used_slots().skip(1).filter(|slot| runs(slot));
+    running.fold(false, |_, slot| {
+        let _ = process::kill(slot.pid(), number);
+        true
+    })
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::arena::table::{self, ProcessId};
 use crate::arena::{parcel, segment};
-use crate::process::family;
+use crate::process::{family, finish};
 use crate::sync::channel;
 use crate::sys::{process, signal};
 
@@ -35,6 +35,7 @@ pub fn begin(limit: Option<u64>) -> io::Result<()> {
     }
     process::become_subreaper();
     signal::on_child_death(table::reap_children);
+    signal::on_second_interrupt(finish::kill_tree);
     signal::count_interrupts();
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::process::start::PackError;
 use crate::queue::{ReceiveError, SendError};
 use crate::sync::channel::{PutError, TakeError};
 use crate::sync::wait::GaveUp;
+use crate::sys::signal;
 use crate::wire::{EncodeError, Error};
 
 /// What a function of a script gives.
@@ -21,8 +22,9 @@ pub fn raise(kind: &str, message: impl Into<String>) -> Raise {
     Error::new(kind, message.into()).raise()
 }
 
-/// Ctrl-C while a call waited.
+/// Ctrl-C while a call waited: the script may catch it, and go on.
 pub fn interrupted() -> Raise {
+    signal::take_interrupt();
     raise("KeyboardInterrupt", "")
 }
 

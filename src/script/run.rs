@@ -8,6 +8,7 @@ use super::raise::RhaiResult;
 use super::runtime::{self, Runtime};
 use super::{engine, report, time};
 use crate::process::session;
+use crate::sys::signal;
 
 /// What a script's exit value means: nothing is 0, a bool 1 or 0, a number itself modulo 256; anything
 /// else is printed on standard error and means 1.
@@ -59,7 +60,12 @@ pub fn outcome(result: &RhaiResult) -> i32 {
         Ok(_) => 0,
         Err(error) => {
             time::eprint(&report::uncaught(error));
-            if engine::is_interrupt(error) { 130 } else { 1 }
+            if engine::is_interrupt(error) {
+                // What follows is the end of everything: no child is waited for.
+                signal::give_back_interrupt();
+                return 130;
+            }
+            1
         }
     }
 }

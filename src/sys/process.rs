@@ -104,12 +104,13 @@ pub fn reap(pid: u32) -> Reaped {
     }
 }
 
-/// Sends `signal` to `pid`. A process that is gone already is no error.
+/// Sends `signal` to `pid`. A process that is gone already is no error, and neither is one whose id is
+/// not known yet: 0, which the system would take for the caller's whole group.
 ///
 /// # Errors
 /// `EINVAL` for a number that is no signal, `EPERM` for another user's process.
 pub fn kill(pid: u32, signal: i32) -> io::Result<()> {
-    let Ok(pid) = libc::pid_t::try_from(pid) else { return Ok(()) };
+    let Some(pid) = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0) else { return Ok(()) };
     // SAFETY: kill touches no memory of this process.
     if unsafe { libc::kill(pid, signal) } == 0 {
         return Ok(());

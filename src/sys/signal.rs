@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use nix::libc;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-/// How often SIGINT came and was not yet taken by [`take_interrupt`].
+/// How often SIGINT came since they are counted.
 static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
-/// Whether SIGINT is counted (the first process) or ignored.
-static COUNTING: AtomicBool = AtomicBool::new(false);
+/// Whether one came that nobody has taken yet.
+static PENDING: AtomicBool = AtomicBool::new(false);
 static ON_CHILD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_PARENT_DEATH: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static ON_SECOND_INTERRUPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The signal that a dead parent sends to its children's children: catchable, used by nobody else.
 pub const PARENT_DEATH: Signal = Signal::SIGPWR;
@@ -50,10 +51,17 @@ extern "C" fn parent_death_handler(_: libc::c_int) {
 }
 
 extern "C" fn interrupt_handler(_: libc::c_int) {
+    PENDING.store(true, Ordering::Release);
     // The second Ctrl-C does not wait for anybody: the first process ends, and with it the tree.
     if INTERRUPTS.fetch_add(1, Ordering::AcqRel) >= 1 {
+        run_hook(&ON_SECOND_INTERRUPT);
         super::process::exit_now(130);
     }
+}
+
+/// Calls `function` in the handler of SIGINT when Ctrl-C comes a second time; the process ends after it.
+pub fn on_second_interrupt(function: fn()) {
+    hook_into(&ON_SECOND_INTERRUPT, function);
 }
 
 /// Calls `function` in the handler of SIGCHLD.
@@ -70,25 +78,29 @@ pub fn on_parent_death(function: fn()) {
 
 /// From now on Ctrl-C is counted and the script told, and a second one ends the process at once.
 pub fn count_interrupts() {
-    COUNTING.store(true, Ordering::Release);
     INTERRUPTS.store(0, Ordering::Release);
+    PENDING.store(false, Ordering::Release);
     install(Signal::SIGINT, SigHandler::Handler(interrupt_handler));
 }
 
 /// From now on Ctrl-C means nothing to this process: its first process deals with it.
 pub fn ignore_interrupts() {
-    COUNTING.store(false, Ordering::Release);
     install(Signal::SIGINT, SigHandler::SigIgn);
 }
 
 /// Whether Ctrl-C came and nobody took it yet.
 pub fn interrupted() -> bool {
-    INTERRUPTS.load(Ordering::Relaxed) > 0
+    PENDING.load(Ordering::Relaxed)
 }
 
-/// Takes a Ctrl-C: afterwards none has come.
-pub fn take_interrupt() -> bool {
-    INTERRUPTS.swap(0, Ordering::AcqRel) > 0
+/// Takes a Ctrl-C: the script is told of it.
+pub fn take_interrupt() {
+    PENDING.store(false, Ordering::Release);
+}
+
+/// Nobody in the script wanted the Ctrl-C: it is there again, for whatever waits from now on.
+pub fn give_back_interrupt() {
+    PENDING.store(true, Ordering::Release);
 }
 
 /// Writing to a closed pipe or past a file-size limit gives an error and does not kill.
