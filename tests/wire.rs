@@ -297,10 +297,10 @@ fn the_path_leads_to_what_is_refused() {
 #[test]
 fn pointers_to_native_code_and_odd_names_are_refused() {
     #[allow(deprecated, reason = "Rhai marks this constructor volatile, not deprecated")]
-    let native = FnPtr::from_fn("helper", |_, _| Ok(Dynamic::UNIT)).expect("a valid name");
+    let native = FnPtr::from_fn("embedded", |_, _| Ok(Dynamic::UNIT)).expect("a valid name");
     let error = refused(map([("f", native.into())]));
     assert_eq!((error.path.as_str(), error.type_name.as_str()), ("v.f", "Fn"));
-    assert!(error.reason.contains("helper"), "{error}");
+    assert!(error.reason.contains("embedded"), "{error}");
 
     for name in ["a b", "a::b", "print", "anon$", "anon$0123456789abcdeF"] {
         let mut bytes = vec![13, name.len() as u8];

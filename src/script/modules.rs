@@ -1,6 +1,6 @@
 //! `import`: files beside the script, read once and shipped to children as text.
 //!
-//! A path is taken relative to the file that imports it; `.rhai` is added. The first process that imports
+//! Modules of our own come with the binary. A path is taken relative to the file that imports it; `.rhai` is added. The first process that imports
 //! a file reads it; every process started afterwards gets the text with the program, so all run the same.
 
 use std::cell::RefCell;
@@ -12,6 +12,9 @@ use rhai::{Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position,
 
 use super::program::Modules;
 use super::raise::Raise;
+
+/// The modules that every script can import by name; a file beside the script comes first.
+const BUILT_IN: &[(&str, &str)] = &[("job", include_str!("../../stdlib/job.rhai"))];
 
 /// What importing gives.
 type Resolved = Result<Shared<Module>, Raise>;
@@ -46,6 +49,11 @@ impl Resolver {
     fn text(&self, file: &str, path: &str, position: Position) -> Result<String, Raise> {
         if let Some(text) = self.texts.borrow().get(file) {
             return Ok(text.clone());
+        }
+        let built_in = BUILT_IN.iter().find(|(name, _)| *name == path).filter(|_| !Path::new(file).exists());
+        if let Some((_, text)) = built_in {
+            self.texts.borrow_mut().insert(file.to_owned(), (*text).to_owned());
+            return Ok((*text).to_owned());
         }
         let bytes = std::fs::read(file)
             .map_err(|_| EvalAltResult::ErrorModuleNotFound(format!("{path} ({file})"), position))?;
