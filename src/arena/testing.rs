@@ -92,7 +92,7 @@ pub struct Random(u64);
 
 impl Random {
     /// A generator with a seed of its own.
-    pub fn new() -> Self {
+    pub fn seeded() -> Self {
         let seed = crate::sys::clock::monotonic_ns() ^ u64::from(crate::sys::identity::pid()) << 32;
         Self(seed | 1)
     }

@@ -145,7 +145,7 @@ fn killed_producers_and_consumers_tear_nothing() {
         }
     };
     let started = Instant::now();
-    let mut random = Random::new();
+    let mut random = Random::seeded();
     let (mut killed_producers, mut killed_consumers) = (0, 0);
     while next.load(Ordering::Relaxed) < MESSAGES {
         let producer = Child::run(produce);
