@@ -1,7 +1,6 @@
 //! What can be given on the command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
@@ -46,11 +45,7 @@ pub struct Options {
     #[arg(long)]
     pub list_start_methods: bool,
 
-    /// The script to run; `-` reads it from standard input
-    #[arg(value_name = "FILE")]
-    pub file: Option<PathBuf>,
-
-    /// What the script finds in `args`
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub arguments: Vec<OsString>,
+    /// The script to run (`-` reads it from standard input), and what it finds in `args`
+    #[arg(value_names = ["FILE", "ARGS"], trailing_var_arg = true)]
+    pub script: Vec<OsString>,
 }

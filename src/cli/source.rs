@@ -1,6 +1,6 @@
 //! The script, wherever it comes from: a file, standard input, or the command line itself.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
@@ -30,17 +30,18 @@ pub enum Problem {
 /// # Errors
 /// [`Problem`].
 pub fn find(options: &Options) -> Result<Option<(Unit, Vec<String>)>, Problem> {
+    let mut words = options.script.iter().map(OsString::as_os_str);
     // With -e, what stands in FILE's place is the first argument.
-    let (script, first) = match (&options.code, &options.file) {
-        (Some(code), file) => (unit(COMMAND_LINE, code.clone()), file.as_deref()),
-        (None, Some(file)) if file.as_os_str() == "-" => (unit(STDIN, text(STDIN, read_stdin()?)?), None),
-        (None, Some(file)) => (read_file(file)?, None),
-        (None, None) if io::stdin().is_terminal() => return Ok(None),
-        (None, None) => (unit(STDIN, text(STDIN, read_stdin()?)?), None),
+    let script = match &options.code {
+        Some(code) => unit(COMMAND_LINE, code.clone()),
+        None => match words.next() {
+            Some(file) if file != "-" => read_file(Path::new(file))?,
+            None if io::stdin().is_terminal() => return Ok(None),
+            Some(_) | None => unit(STDIN, text(STDIN, read_stdin()?)?),
+        },
     };
-    let arguments = first.map(Path::as_os_str).into_iter().chain(options.arguments.iter().map(AsRef::as_ref));
     let arguments: Result<Vec<String>, Problem> =
-        arguments.enumerate().map(|(index, argument)| argument_text(index + 1, argument)).collect();
+        words.enumerate().map(|(index, argument)| argument_text(index + 1, argument)).collect();
     Ok(Some((script, arguments?)))
 }
 

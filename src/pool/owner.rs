@@ -216,7 +216,7 @@ impl Pool {
         let items = work.items.get(range.clone()).unwrap_or_default();
         let (bytes, references) = &mut self.buffers;
         if let Err(error) = line::write_task(task, items, handles, bytes, references) {
-            return Err(named(&range, items, handles).unwrap_or(error).into());
+            return Err(named(&range, work, handles).unwrap_or(error).into());
         }
         match self.tasks.put(bytes, references, Deadline::Never) {
             Ok(()) => {}
@@ -330,11 +330,12 @@ impl Drop for Pool {
     }
 }
 
-/// The refusal of a task, with the item's place in the whole.
-fn named(range: &std::ops::Range<usize>, items: &[Dynamic], handles: &dyn Handles) -> Option<EncodeError> {
+/// The refusal of a task, with the value's place in what the caller gave.
+fn named(range: &std::ops::Range<usize>, work: &Work, handles: &dyn Handles) -> Option<EncodeError> {
     let (mut bytes, mut references) = (Vec::new(), Vec::new());
-    range.clone().zip(items).find_map(|(index, item)| {
-        crate::wire::encode(item, &format!("iterable[{index}]"), handles, &mut bytes, &mut references).err()
+    range.clone().zip(work.items.get(range.clone())?).find_map(|(index, item)| {
+        let place = if work.spread { "args".to_owned() } else { format!("iterable[{index}]") };
+        crate::wire::encode(item, &place, handles, &mut bytes, &mut references).err()
     })
 }
 
@@ -353,7 +354,14 @@ fn lost(pid: u32, end: End, sent: &Sent, work: &Work) -> Error {
         let short: String = text.chars().take(60).collect();
         if short.len() < text.len() { format!("{short}...") } else { short }
     });
-    let argument = argument.map(|text| format!(" (beginning with {text})")).unwrap_or_default();
+    let what = if work.spread {
+        "arguments"
+    } else if sent.count == 1 {
+        "argument"
+    } else {
+        "beginning with"
+    };
+    let argument = argument.map(|text| format!(" ({what} {text})")).unwrap_or_default();
     Error::new("WorkerLost", format!("worker process {pid} {how} while it worked at {tasks}{argument}"))
         .with_data("pid", i64::from(pid))
         .with_data(key, i64::from(number))

@@ -28,8 +28,8 @@ impl Validator for Entry {
     }
 }
 
-/// Whether `text` only lacks its end: what is wrong with it is that it stops. An empty line ends an entry
-/// all the same, so that nobody is caught in one.
+/// Whether `text` only lacks its end: what is wrong with it is that it stops. Two empty lines end an
+/// entry all the same, so that nobody is caught in one.
 fn goes_on(engine: &Engine, text: &str) -> bool {
     if text.ends_with("\n\n") || text.ends_with("\n") && text.trim().is_empty() {
         return false;

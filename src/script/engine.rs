@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, Module};
 
 use super::{errors, files, hash, modules, pool, process, queue, runtime, text, time, with};
 use crate::sys::{resources, signal};
@@ -74,9 +74,19 @@ fn globals(engine: &mut Engine) {
     #[allow(deprecated, reason = "Rhai marks it so as its form may change, and its version is pinned")]
     engine.on_var(move |name, index, context| {
         // A variable with an index is known to be in the scope.
-        let global = if index == 0 { globals.get(name) } else { None };
-        Ok(global.filter(|_| !context.scope().contains(name)).cloned())
+        if index != 0 || context.scope().contains(name) {
+            return Ok(None);
+        }
+        let known = with::bound(name, context.call_level()).or_else(|| globals.get(name).cloned());
+        Ok(known.or_else(|| defined(&context, name)))
     });
+}
+
+/// A function of the script by its bare name, in places where the engine itself does not look for one.
+fn defined(context: &EvalContext, name: &str) -> Option<Dynamic> {
+    let mut functions = context.iter_namespaces().flat_map(Module::iter_script_fn_info);
+    let (.., function, _, _) = functions.find(|(.., function, _, _)| *function == name)?;
+    FnPtr::new(function).ok().map(Dynamic::from)
 }
 
 /// Whether an error ended the script because of Ctrl-C.

@@ -1,5 +1,4 @@
-//! Errors as scripts see them: the type `Error`, a constructor for each kind, and the same fields on
-//! everything else that can be thrown.
+//! Errors as scripts see them: the type `Error`, and a constructor for each kind.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map};
 

@@ -11,7 +11,7 @@ use super::raise::{Raise, RhaiResult, interrupted, not_packed, not_started, out_
 use super::runtime;
 use super::signature::{Arguments, Signature};
 use crate::arena::table::Role;
-use crate::pool::Pool;
+use crate::pool::Pool as Workers;
 use crate::pool::call::Failure;
 use crate::pool::owner::{PoolError, StartWorker, State, Work};
 use crate::process::child::Child;
@@ -34,37 +34,37 @@ pub const SERVE: &str = "serve";
 
 /// A pool as the script that made it sees it. A clone is the same pool.
 #[derive(Clone)]
-struct Shared(Rc<RefCell<Pool>>);
+struct Pool(Rc<RefCell<Workers>>);
 
 /// Registers the type.
 pub fn register(engine: &mut Engine) {
     NEW.function(engine, new);
     APPLY.method(engine, apply);
     MAP.method(engine, map);
-    JOIN.method(engine, |_, pool: Shared, mut arguments| {
+    JOIN.method(engine, |_, pool: Pool, mut arguments| {
         let deadline = arguments.deadline(0)?;
         pool.0.borrow_mut().join(deadline).map_err(not_done)?;
         Ok(Dynamic::UNIT)
     });
     engine
-        .register_type_with_name::<Shared>("Pool")
-        .register_fn("close", |pool: &mut Shared| pool.0.borrow_mut().close())
-        .register_fn("terminate", |pool: &mut Shared| pool.0.borrow_mut().terminate())
-        .register_fn("__enter__", |pool: &mut Shared| -> Result<Shared, Raise> {
+        .register_type_with_name::<Pool>("Pool")
+        .register_fn("close", |pool: &mut Pool| pool.0.borrow_mut().close())
+        .register_fn("terminate", |pool: &mut Pool| pool.0.borrow_mut().terminate())
+        .register_fn("__enter__", |pool: &mut Pool| -> Result<Pool, Raise> {
             match pool.0.borrow().state() {
                 State::Running => Ok(pool.clone()),
                 State::Closed | State::Terminated => Err(raise("ValueError", "Pool not running")),
             }
         })
-        .register_fn("__exit__", |pool: &mut Shared| pool.0.borrow_mut().terminate())
-        .register_fn("to_string", |pool: &mut Shared| text(pool))
-        .register_fn("to_debug", |pool: &mut Shared| text(pool))
-        .register_get("pids", |pool: &mut Shared| -> Array {
+        .register_fn("__exit__", |pool: &mut Pool| pool.0.borrow_mut().terminate())
+        .register_fn("to_string", |pool: &mut Pool| text(pool))
+        .register_fn("to_debug", |pool: &mut Pool| text(pool))
+        .register_get("pids", |pool: &mut Pool| -> Array {
             pool.0.borrow().pids().into_iter().map(|pid| i64::from(pid).into()).collect()
         });
 }
 
-fn text(pool: &Shared) -> String {
+fn text(pool: &Pool) -> String {
     let pool = pool.0.borrow();
     let state = match pool.state() {
         State::Running => "RUN",
@@ -92,11 +92,11 @@ fn new(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
         let parcel = pack(SERVE, &name, objects, &parts)?;
         Child::spawn(&name, Role::Worker, &parcel).map_err(not_started)
     });
-    let pool = Pool::new(size, start).map_err(not_done)?;
-    Ok(Dynamic::from(Shared(Rc::new(RefCell::new(pool)))))
+    let pool = Workers::new(size, start).map_err(not_done)?;
+    Ok(Dynamic::from(Pool(Rc::new(RefCell::new(pool)))))
 }
 
-fn apply(_: &NativeCallContext, pool: Shared, mut arguments: Arguments) -> RhaiResult {
+fn apply(_: &NativeCallContext, pool: Pool, mut arguments: Arguments) -> RhaiResult {
     let function = function(&mut arguments, "Pool.apply")?;
     let items = [Dynamic::from(arguments.array(1)?.unwrap_or_default())];
     let program = runtime::packed_if_growing().map_err(not_packed)?;
@@ -105,7 +105,7 @@ fn apply(_: &NativeCallContext, pool: Shared, mut arguments: Arguments) -> RhaiR
     Ok(results.into_iter().next().unwrap_or_default())
 }
 
-fn map(context: &NativeCallContext, pool: Shared, mut arguments: Arguments) -> RhaiResult {
+fn map(context: &NativeCallContext, pool: Pool, mut arguments: Arguments) -> RhaiResult {
     let function = function(&mut arguments, "Pool.map")?;
     let items = arguments.items(context, 1)?;
     let chunk = match arguments.int(2)? {
@@ -131,7 +131,7 @@ fn function(arguments: &mut Arguments, call: &str) -> Result<Dynamic, Raise> {
         .ok_or_else(|| raise("TypeError", format!("{call}() wants a function for 'func', not ()")))
 }
 
-fn run(pool: &Shared, work: &Work) -> Result<Array, Raise> {
+fn run(pool: &Pool, work: &Work) -> Result<Array, Raise> {
     pool.0.borrow_mut().run(work, &Carry).map_err(not_done)
 }
 

@@ -14,7 +14,7 @@ use crate::arena::table::{self, Role};
 use crate::process::child::Child;
 use crate::process::{children, start};
 use crate::sys::identity;
-use crate::sys::process::{self as system, End, SIGINT, SIGKILL, SIGTERM, signal_name};
+use crate::sys::process::{self as system, End, SIGKILL, SIGTERM, signal_name};
 
 static NEW: Signature =
     Signature { name: "Process", parameters: &["target", "args", "name", "daemon"], required: 0 };
@@ -72,7 +72,6 @@ pub fn register(engine: &mut Engine) {
         .register_fn("is_alive", |process: &mut Process| process.is_alive())
         .register_fn("terminate", |process: &mut Process| process.signal("terminate", SIGTERM))
         .register_fn("kill", |process: &mut Process| process.signal("kill", SIGKILL))
-        .register_fn("interrupt", |process: &mut Process| process.signal("interrupt", SIGINT))
         .register_get("pid", |process: &mut Process| process.pid())
         .register_get("ident", |process: &mut Process| process.pid())
         .register_get("exitcode", |process: &mut Process| process.exit_code())

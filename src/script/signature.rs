@@ -172,6 +172,14 @@ impl Arguments {
         seconds(&value).map(Some).ok_or_else(|| self.wrong(index, "seconds (a number)", &value))
     }
 
+    /// Seconds, where `()` will not do.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn needed_seconds(&mut self, index: usize) -> Fallible<f64> {
+        self.seconds(index)?.ok_or_else(|| self.wrong(index, "seconds (a number)", &Dynamic::UNIT))
+    }
+
     /// A time-out in seconds as a deadline from now; `()` is never.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub const NAMES: &[&str] = &[
 
 /// Registers the functions.
 pub fn register(engine: &mut Engine) {
-    SLEEP.function(engine, |_, mut arguments| slept(arguments.deadline(0)?));
+    SLEEP.function(engine, |_, mut arguments| slept(Deadline::after(Some(arguments.needed_seconds(0)?))));
     // Rhai's own takes these types, and does not heed Ctrl-C.
     engine.register_fn("sleep", |seconds: i64| slept(Deadline::after(Some(seconds as f64))));
     engine.register_fn("sleep", |seconds: f64| slept(Deadline::after(Some(seconds))));

@@ -3,8 +3,15 @@
 //! It enters a resource and always leaves it: at the end of the block, on `return`, `break`, `continue`
 //! and on an error. Those all arrive here as `Err`, so there is one way out.
 //!
+//! The parser does not know that NAME is a variable of the block. So it is none of the scope, whose places
+//! the parser has counted: the engine's variable resolver asks [`bound`]. Where the scope has a variable of
+//! that name, the block's uses mean that one, and it holds the resource for the time being.
+//!
 //! A type takes part by having `__enter__` and `__exit__` registered as methods; the value of `__enter__`
 //! is what NAME is bound to.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
 
 use rhai::{
     Dynamic, Engine, EvalAltResult, EvalContext, Expression, ImmutableString, ParseError, ParseErrorType,
@@ -16,7 +23,9 @@ use super::signature::described;
 
 /// Registers the statement.
 pub fn register(engine: &mut Engine) {
-    engine.register_custom_syntax_with_state_raw("with", next, true, run);
+    // `false`: the statement declares nothing in the scope (see `bind`), so what stands around it may be
+    // compiled, and closures may have it in them.
+    engine.register_custom_syntax_with_state_raw("with", next, false, run);
 }
 
 /// What may follow the symbols read so far.
@@ -31,7 +40,12 @@ fn next(
         2 => "$block$",
         3 if symbols.get(2).is_some_and(|symbol| symbol == "as") => "$ident$",
         3 | 5 => return Ok(None),
-        4 => "$block$",
+        4 => {
+            if let Some(name) = symbols.get(3) {
+                NAMES.with_borrow_mut(|names| names.insert(name.to_string()));
+            }
+            "$block$"
+        }
         _ => {
             return Err(ParseError(
                 ParseErrorType::BadInput(rhai::LexError::UnexpectedInput(ahead.into())).into(),
@@ -71,15 +85,72 @@ fn run(context: &mut EvalContext, inputs: &[Expression], _: &Dynamic) -> RhaiRes
         }
         entered => entered.map_err(at)?,
     };
-    let before = context.scope().len();
-    if let Some(name) = name {
-        context.scope_mut().push_dynamic(name.to_owned(), entered);
-    }
+    let bound = name.map(|name| bind(context, name, entered));
     let result = context.eval_expression_tree(block);
-    context.scope_mut().rewind(before);
+    if let Some(bound) = bound {
+        unbind(context, bound);
+    }
     let left = context.call_native_fn_raw("__exit__", true, &mut [&mut resource]);
     // What went wrong in the block is the news; leaving comes second.
     let value = result?;
     let _ = left.map_err(at)?;
     Ok(value)
+}
+
+/// A name that holds a resource, in one call of a function.
+struct Binding {
+    name: String,
+    level: usize,
+    value: Dynamic,
+}
+
+thread_local! {
+    /// Every name that stands behind an `as`.
+    static NAMES: RefCell<HashSet<String>> = RefCell::default();
+    /// The blocks that run now, innermost last.
+    static BOUND: RefCell<Vec<Binding>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How a name was bound, and what to do about it afterwards.
+enum Bound {
+    /// The resolver knows it.
+    Resolver,
+    /// A variable of the scope had this value.
+    Variable(String, Dynamic),
+}
+
+fn bind(context: &mut EvalContext, name: &str, value: Dynamic) -> Bound {
+    if let Some(variable) = context.scope_mut().get_mut(name) {
+        return Bound::Variable(name.to_owned(), std::mem::replace(variable, value));
+    }
+    let level = context.call_level();
+    BOUND.with_borrow_mut(|bound| bound.push(Binding { name: name.to_owned(), level, value }));
+    Bound::Resolver
+}
+
+fn unbind(context: &mut EvalContext, bound: Bound) {
+    match bound {
+        Bound::Resolver => {
+            BOUND.with_borrow_mut(Vec::pop);
+        }
+        Bound::Variable(name, value) => {
+            if let Some(variable) = context.scope_mut().get_mut(&name) {
+                *variable = value;
+            }
+        }
+    }
+}
+
+/// What `name`, which the scope does not have, means in a call at `level`.
+///
+/// A closure with a `with` in it captures the block's name as if it were a variable from outside, before
+/// the block binds it: such a name means `()` until then.
+pub fn bound(name: &str, level: usize) -> Option<Dynamic> {
+    let value = BOUND.with_borrow(|bound| {
+        let mut inner = bound.iter().rev();
+        inner
+            .find(|binding| binding.level == level && binding.name == name)
+            .map(|binding| binding.value.clone())
+    });
+    value.or_else(|| NAMES.with_borrow(|names| names.contains(name)).then_some(Dynamic::UNIT))
 }

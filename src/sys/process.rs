@@ -143,8 +143,6 @@ pub fn exit_now(code: i32) -> ! {
 pub const SIGTERM: i32 = libc::SIGTERM;
 /// The number of SIGKILL.
 pub const SIGKILL: i32 = libc::SIGKILL;
-/// The number of SIGINT.
-pub const SIGINT: i32 = libc::SIGINT;
 
 /// The name of a signal, such as `SIGKILL`; its number where it has no name.
 pub fn signal_name(number: i32) -> String {
