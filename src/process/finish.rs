@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::children;
 use crate::arena::sweep;
-use crate::arena::table::{self, STARTING, Slot, Waiting};
+use crate::arena::table::{self, RUNNING, STARTING, Slot, Waiting};
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
@@ -72,9 +72,10 @@ fn orphan() -> Option<&'static Slot> {
     table::used_slots().skip(1).find(|slot| runs(slot))
 }
 
-/// Whether it lives, or is about to: an orphan that has not entered yet has nobody to speak for it.
+/// Whether there is a process to wait for. Its lifeline does not count: a process that is ending lets go of
+/// that before its parent can take its zombie away, and all parents end up being this process.
 fn runs(slot: &Slot) -> bool {
-    slot.is_alive() || slot.state() == STARTING && slot.pid() != 0
+    matches!(slot.state(), STARTING | RUNNING) && slot.pid() != 0
 }
 
 /// Ends every other process of the session: asks first, and takes the zombies away. Heeds no Ctrl-C; a
