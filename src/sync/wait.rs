@@ -132,3 +132,65 @@ pub fn sleep_until(deadline: Deadline) -> Result<(), GaveUp> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::arena::blocks::{Block, Use};
+    use crate::arena::segment::at;
+    use crate::arena::testing::{Child, session};
+    use crate::sys::process::{End, exit_now};
+
+    fn wait_point() -> (Block, &'static WaitPoint) {
+        let block = Block::new(64, Use::Bytes).expect("memory");
+        // SAFETY: two atomics in a block that the caller keeps while it is used.
+        let point: &WaitPoint = unsafe { at(block.offset()) };
+        point.reset();
+        (block, point)
+    }
+
+    #[test]
+    fn a_sleep_ends_at_its_deadline_and_is_not_counted_any_more() {
+        let _session = session();
+        let (_block, point) = wait_point();
+        let ticket = point.enter();
+        assert_eq!(point.sleep(ticket, Deadline::after(Some(0.0))), Err(GaveUp::TimedOut));
+        let ticket = point.enter();
+        // The end of a slice is no reason to give up.
+        assert_eq!(point.sleep(ticket, Deadline::Never), Ok(()));
+        assert!(!point.changed(), "nobody sleeps");
+    }
+
+    #[test]
+    fn a_change_wakes_a_sleeper_in_another_process_also_after_one_was_killed() {
+        let _session = session();
+        let (_block, point) = wait_point();
+        let sleeper = || {
+            let ticket = point.enter();
+            // Without the wake-up this one sleeps on and on.
+            while point.sequence.load(Ordering::Acquire) == ticket.0 {
+                let _ = sleep_on(&point.sequence, ticket.0, Deadline::Never);
+            }
+            exit_now(7);
+        };
+        let sleeping = |count: u32| {
+            let patience = Instant::now();
+            while point.sleepers.load(Ordering::Acquire) < count {
+                assert!(patience.elapsed() < Duration::from_secs(20), "nobody goes to sleep");
+                std::thread::yield_now();
+            }
+        };
+        let killed = Child::run(sleeper);
+        sleeping(1);
+        killed.kill();
+        let other = Child::run(sleeper);
+        sleeping(2);
+        assert!(point.changed(), "two are counted, one of them is dead");
+        point.wake_one();
+        assert_eq!(other.wait(), Some(End::Exited(7)));
+        assert!(point.changed(), "the dead one costs one needless wake-up");
+        assert!(!point.changed());
+    }
+}
