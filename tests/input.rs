@@ -103,7 +103,12 @@ fn a_syntax_error_shows_its_line() {
     let script = b"let a = 1;\nlet b = (a + 2;\nprint(b);\n";
     for args in [&["bad.rhai"][..], &["--check", "bad.rhai"]] {
         let run = run_in(&[("bad.rhai", script)], args, "");
-        refused(&run, 1, &[r"^error: syntax error: ", r"bad\.rhai:2:15", r"^2 \| let b = \(a \+ 2;$", r"\^"]);
+        // The caret stands below the semicolon.
+        refused(
+            &run,
+            1,
+            &[r"^error: syntax error: ", r"bad\.rhai:2:15", r"^2 \| let b = \(a \+ 2;$", r"^  \| {15}\^$"],
+        );
     }
     refused(&run(&["-e", "let"]), 1, &["^error: syntax error: ", "<command line>:1:"]);
     refused(&run_in(&[], &["-"], "print(1"), 1, &["^error: syntax error: ", "<stdin>:1:"]);
@@ -184,8 +189,19 @@ fn what_cannot_travel_is_named() {
 }
 
 #[test]
+fn the_place_in_an_iterable_is_named() {
+    let script = "if is_main() { with Pool(1) as p { p.map(|x| x, [1, 2, [p]], 1); } }";
+    refused(&run(&["-e", script]), 1, &[r"^error: TypeError: iterable\[2\]\[0\] can't be sent"]);
+}
+
+#[test]
 fn values_that_make_no_sense() {
     refused(&run(&["-e", "Pool(0);"]), 1, &["^error: ValueError: .*0", "<command line>:1:1"]);
+    refused(
+        &run(&["-e", "Pool(#{process: 2});"]),
+        1,
+        &["^error: TypeError: Pool\\(\\).*'process'.*processes"],
+    );
     refused(&run(&["-e", "Process(5);"]), 1, &["^error: TypeError: Process\\(\\).*'target'.*5"]);
     refused(&run(&["-e", "Queue(\"x\");"]), 1, &["^error: TypeError: Queue\\(\\).*'maxsize'"]);
     refused(&run(&["-e", "sleep([]);"]), 1, &["^error: TypeError: sleep\\(\\).*'seconds'"]);
@@ -262,6 +278,17 @@ fn output_to_a_closed_pipe() {
     let children =
         "if is_main() { let p = Process(|| { for i in 0..20000 { print(1); } }); p.start(); p.join(); }";
     printed(&shell(&format!("./stook -e '{children}' | head -1"), ""), "1\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_script() {
+    let run = shell("{ ./stook -e 'loop { print(1); }'; echo \"code $?\" >&2; } | head -1", "");
+    assert_eq!(
+        (run.end, run.stdout.as_str(), run.stderr.as_str()),
+        (End::Code(0), "1\n", "code 141\n"),
+        "{run:#?}"
+    );
+    assert!(run.left.is_empty(), "{run:#?}");
 }
 
 #[test]

@@ -77,9 +77,11 @@ fn text(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
         name: name.to_owned(),
         offset: error.utf8_error().valid_up_to(),
     })?;
+    // Some editors put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(match text.strip_prefix("#!") {
         Some(rest) => format!("//{rest}"),
-        None => text,
+        None => text.to_owned(),
     })
 }
 

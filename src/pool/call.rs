@@ -23,12 +23,13 @@ pub struct Call {
     missing: usize,
     out: usize,
     failure: Option<Failure>,
+    given_up: bool,
 }
 
 impl Call {
     /// A call over `items` items.
     pub fn new(parcel: Parcel, items: usize) -> Self {
-        Self { parcel, results: vec![None; items], missing: items, out: 0, failure: None }
+        Self { parcel, results: vec![None; items], missing: items, out: 0, failure: None, given_up: false }
     }
 
     /// A task of the call went out.
@@ -36,30 +37,32 @@ impl Call {
         self.out += 1;
     }
 
-    /// Results for the items from `first` on came back.
-    pub fn returned(&mut self, first: usize, values: Array) {
+    /// Results for `count` items from `first` on came back.
+    pub fn returned(&mut self, first: usize, count: usize, values: Array) {
         self.out -= 1;
+        self.missing -= count;
         for (place, value) in self.results.iter_mut().skip(first).zip(values) {
-            if place.replace(value).is_none() {
-                self.missing -= 1;
-            }
+            *place = Some(value);
         }
     }
 
-    /// A task came back with a failure. The first one counts.
-    pub fn failed(&mut self, failure: Failure) {
+    /// A task over `count` items came back with a failure. The first one counts; as in Python, the call
+    /// fails with it when every other task is done.
+    pub fn failed(&mut self, count: usize, failure: Failure) {
         self.out -= 1;
-        self.give_up(failure);
+        self.missing -= count;
+        self.failure.get_or_insert(failure);
     }
 
-    /// The call fails, whatever is still out.
+    /// The call fails now, whatever is still out.
     pub fn give_up(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
+        self.given_up = true;
     }
 
     /// Whether nothing has to be waited for any more.
     pub fn is_decided(&self) -> bool {
-        self.missing == 0 || self.failure.is_some()
+        self.missing == 0 || self.given_up
     }
 
     /// Whether no task of the call is with the workers.

@@ -160,7 +160,7 @@ impl Pool {
     /// Calls the function with each item and gives the results in the items' order.
     ///
     /// # Errors
-    /// [`PoolError`]; the first failure ends the call, the tasks that are out are still done.
+    /// [`PoolError`]; a failed task fails the call when all others are done.
     pub fn run(&mut self, work: &Work, handles: &dyn Handles) -> Result<Array, PoolError> {
         if self.state != State::Running {
             return Err(PoolError::NotRunning);
@@ -244,11 +244,11 @@ impl Pool {
         let Some(sent) = self.sent.remove(&number) else { return Ok(()) };
         let Some(call) = self.calls.get_mut(&sent.call) else { return Ok(()) };
         match outcome {
-            Ok(Outcome::Values(values)) => call.returned(sent.first, values),
-            Ok(Outcome::Raised(_, raised)) => call.failed(Failure::Raised(raised)),
+            Ok(Outcome::Values(values)) => call.returned(sent.first, sent.count, values),
+            Ok(Outcome::Raised(_, raised)) => call.failed(sent.count, Failure::Raised(raised)),
             Err(error) => {
                 let message = format!("the result of a task can't be read: {error}");
-                call.failed(Failure::Lost(Error::new("MaybeEncodingError", message)));
+                call.failed(sent.count, Failure::Lost(Error::new("MaybeEncodingError", message)));
             }
         }
         Ok(())
@@ -272,7 +272,7 @@ impl Pool {
             if let Some(sent) = self.sent.remove(&claim)
                 && let Some(call) = self.calls.get_mut(&sent.call)
             {
-                call.failed(Failure::Lost(lost(pid, end, &sent, work)));
+                call.failed(sent.count, Failure::Lost(lost(pid, end, &sent, work)));
             }
             self.claims.reset(seat);
             let worker = self.start_worker(seat)?;
