@@ -20,7 +20,7 @@ use support::verdict::judge;
 use walkdir::WalkDir;
 
 /// The first commands that a reader of README.md types.
-const FIRST_COMMANDS: &[&str] = &["cargo run --release -- scripts/wordcount.rhai src", "cargo test"];
+const FIRST_COMMANDS: &[&str] = &["cargo run --release -- scripts/wordcount.rhai .", "cargo test"];
 
 /// A fenced block of a document.
 #[derive(Debug, PartialEq, Eq)]
@@ -243,7 +243,7 @@ fn knows_commands() {
     fs::create_dir(folder.path().join("scripts")).expect("a folder");
     fs::write(folder.path().join("scripts/wordcount.rhai"), "").expect("a script");
     let wrong = |lines: &str| wrong_commands(folder.path(), &format!("```console\n{lines}\n```\n")).len();
-    let first = "$ cargo run --release -- scripts/wordcount.rhai src\nthe 9\n$ cargo test";
+    let first = "$ cargo run --release -- scripts/wordcount.rhai .\nthe 9\n$ cargo test";
     assert_eq!(wrong(first), 0);
     assert_eq!(wrong("$ cargo test"), 1, "one is missing");
     assert_eq!(wrong(&format!("{first}\n$ stook scripts/gone.rhai")), 1);

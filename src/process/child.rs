@@ -83,10 +83,7 @@ impl Child {
     /// How it ended, if it has. The first call that finds it ended also cleans up after it.
     pub fn poll(&mut self) -> Option<End> {
         if self.end.is_none() {
-            let slot = self.id.slot();
-            if let Some(slot) = slot {
-                slot.reap();
-            }
+            let slot = self.id.slot().inspect(|slot| slot.reap());
             match slot {
                 Some(slot) if slot.state() == ENDED => {
                     // A status that nobody saw (another part of the program waited for it) is 255.
