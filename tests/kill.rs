@@ -379,7 +379,8 @@ fn ctrl_c_while_children_are_waited_for_at_the_end() {
 fn a_caught_ctrl_c_is_an_error_like_others_and_a_second_one_ends_the_tree() {
     let mut session = Session::start(
         r#"if __name__ == "__main__" {
-            let p = Process(|| { print("child"); sleep(1000); });
+            // By the time it prints, its parent waits: Ctrl-C could not be caught before.
+            let p = Process(|| { sleep(0.2); print("child"); sleep(1000); });
             p.start();
             try { p.join(); } catch (e) { print(e.kind); }
             print(p.is_alive());

@@ -85,6 +85,11 @@ impl Guard {
     }
 }
 
+/// This process was forked off and holds no guards: its parent's are its parent's.
+pub(super) fn forget_all() {
+    DEPTH.store(0, Ordering::Relaxed);
+}
+
 /// Completes what the owner of the guard at `offset` had committed, if it died.
 ///
 /// # Safety

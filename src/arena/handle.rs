@@ -227,6 +227,39 @@ fn grow_table(capacity: u64) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
+/// Counts everything that this process holds once more, for the slot of a process that is about to be forked
+/// off it: the child's handles keep their places.
+///
+/// # Errors
+/// [`OutOfMemory`]; what was counted goes with the slot.
+pub fn copy_to(slot: &super::table::Slot) -> Result<(), OutOfMemory> {
+    let Some(me) = me() else { return Ok(()) };
+    let capacity = me.handles_capacity.load(Ordering::Relaxed);
+    if capacity == 0 {
+        return Ok(());
+    }
+    let mut block = Block::new(capacity * 8, Use::Bytes)?;
+    block.bytes_mut().fill(0);
+    let copies = block.offset();
+    header().handles_guard.lock().commit([
+        (&slot.handles, copies),
+        (&slot.handles_capacity, block.capacity() / 8),
+        (block.hand(), 0),
+    ]);
+    block.published();
+    let mine = me.handles.load(Ordering::Relaxed);
+    for index in 0..capacity {
+        // SAFETY: both tables have at least `capacity` entries.
+        let (held, copy): (&AtomicU64, &AtomicU64) =
+            unsafe { (at(mine + index * 8), at(copies + index * 8)) };
+        let offset = held.load(Ordering::Relaxed);
+        if offset != 0 {
+            count(offset, copy, (nowhere(), 0));
+        }
+    }
+    Ok(())
+}
+
 /// Counts the object at `offset` once more, for the entry `word`, with further `changes`.
 pub(super) fn count(offset: u64, word: &AtomicU64, change: (&AtomicU64, u64)) {
     // SAFETY: the caller holds the object.

@@ -13,7 +13,8 @@
 //! | `size` | the size classes of blocks |
 //! | `blocks` | the allocator |
 //! | `hand` | what this process holds between taking it and giving it away |
-//! | `table` | the slots: who lives, who waits, how they ended |
+//! | `slot` | what the session knows of one process |
+//! | `table` | all slots: who comes, who goes |
 //! | `handle` | counted references to shared objects |
 //! | `bundle` | references that travel inside a message |
 //! | `parcel` | an immutable, counted piece of bytes |
@@ -27,6 +28,7 @@ pub mod handle;
 pub mod parcel;
 pub mod segment;
 pub mod size;
+pub mod slot;
 pub mod sweep;
 pub mod table;
 

@@ -122,20 +122,28 @@ pub fn give_to(slot: &super::table::Slot, parcel: &Parcel) {
     handle::count(parcel.offset(), &slot.start, (nowhere(), 0));
 }
 
+/// The parcel that the process of `slot` is to start with.
+///
+/// # Errors
+/// [`OutOfMemory`] if this process's handle table can't grow.
+pub fn given_to(slot: &super::table::Slot) -> Result<Option<Parcel>, OutOfMemory> {
+    match slot.start.load(Ordering::Acquire) {
+        0 => Ok(None),
+        offset => Parcel::open(offset).map(Some),
+    }
+}
+
 /// Takes the parcel that this process was given to start with.
 ///
 /// # Errors
 /// [`OutOfMemory`] if this process's handle table can't grow.
 pub fn given_to_me() -> Result<Option<Parcel>, OutOfMemory> {
     let Some(slot) = super::table::me() else { return Ok(None) };
-    match slot.start.load(Ordering::Acquire) {
-        0 => Ok(None),
-        offset => {
-            let parcel = Parcel::open(offset)?;
-            handle::release(offset, &slot.start);
-            Ok(Some(parcel))
-        }
+    let parcel = given_to(slot)?;
+    if let Some(parcel) = &parcel {
+        handle::release(parcel.offset(), &slot.start);
     }
+    Ok(parcel)
 }
 
 #[cfg(test)]

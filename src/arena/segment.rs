@@ -8,7 +8,7 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use super::guard::Guard;
 use super::size::CLASSES;
@@ -37,6 +37,16 @@ pub struct Header {
     pub(super) nowhere: AtomicU64,
     /// Slots ever used: the table beyond was never touched.
     pub(super) high: AtomicU64,
+    /// The session's fork server, as `ProcessId` packs it; 0 before the first.
+    pub(super) server: AtomicU64,
+    /// Changes, and is woken, when the fork server is to look whether there is a spare process.
+    pub requests: AtomicU32,
+    /// Changes, and is woken, when there is a spare process, or can't be one.
+    pub spares: AtomicU32,
+    /// The system's error that kept the fork server from forking, until somebody is told.
+    pub trouble: AtomicU32,
+    /// Changes, and is woken, when any process of the session ends.
+    pub deaths: AtomicU32,
     /// Guards the allocator.
     pub(super) blocks_guard: Guard,
     /// Lets one sweeper in at a time.

@@ -18,21 +18,23 @@ use super::guard;
 use super::hand;
 use super::handle;
 use super::segment::{header, offset_of};
-use super::table::{self, ENDED, ProcessId, RUNNING, STARTING, Slot, used_slots};
+use super::table::{self, ENDED, ProcessId, RUNNING, Role, SPARE, STARTING, Slot, used_slots};
 
 /// Cleans up after every process that died.
 pub fn sweep() {
     let held = header().sweep_guard.lock();
     for slot in used_slots() {
         match slot.state() {
-            RUNNING if !slot.is_alive() => empty(slot, &held),
+            RUNNING | SPARE if !slot.is_alive() => empty(slot, &held),
             STARTING if slot.pid() == 0 && !slot.is_alive() => never_started(slot),
             _ => {}
         }
         if slot.state() == ENDED {
             empty(slot, &held);
             let orphan = slot.creator().and_then(ProcessId::slot).is_none_or(|creator| !creator.is_alive());
-            if orphan && table::is_first() {
+            // Nobody asks how these ended.
+            let spare = matches!(slot.role(), Role::Server | Role::Spare);
+            if orphan && table::is_first() || spare && table::server() != Some(slot.id()) {
                 let held = header().table_guard.lock();
                 slot.set_free(&held);
             }

@@ -1,14 +1,17 @@
 //! The process table: one slot for each process of the session.
 //!
 //! ```text
-//! FREE --claim by the parent--> STARTING --the child enters--> RUNNING --it ends--> ENDED --swept--> FREE
-//!                                   \------ it never came up ----------------------/
+//! FREE --claim by the creator--> STARTING --the child enters--> RUNNING --it ends--> ENDED --swept--> FREE
+//!                                 |    \------- it never came up ---------------------/
+//!             by the fork server  |
+//!                                 \--the child enters--> SPARE --taken--> STARTING --filled--> RUNNING
 //! ```
 //!
 //! | state | pid | lifeline | who changes it next |
 //! |---|---|---|---|
-//! | FREE | 0 | anything | a parent, under the table's guard |
-//! | STARTING | 0, then the child's | not held | the child; or the parent that reaps it |
+//! | FREE | 0 | anything | a creator, under the table's guard |
+//! | STARTING | 0, then the child's | not held, but by a spare process | the child; the one that takes it; or the parent that reaps it |
+//! | SPARE | the process | held | the one that takes it, under the table's guard; or the parent that reaps it |
 //! | RUNNING | the process | held by its main thread | the parent that reaps it; or a sweeper |
 //! | ENDED | the process | dead | the creator, or the first process for orphans, after sweeping |
 //!
@@ -20,112 +23,16 @@
 //!    becomes ENDED and `ended` is woken.
 //! 4. `hands`, `guards` and `handles` belong to the process while it lives, to its sweeper afterwards.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::guard::Held;
 use super::segment::{header, slots};
+pub use super::slot::{ENDED, FREE, HANDS, ProcessId, RUNNING, Role, SPARE, STARTING, Slot, Waiting};
+use super::{guard, hand};
 use crate::sys::mutex::RobustMutex;
-use crate::sys::process::{self, End, Reaped};
 use crate::sys::{futex, identity};
 
 /// Processes that a session may have at one time.
 pub const SLOTS: usize = 4096;
-/// Blocks that a process holds at one time (see `hand`).
-pub const HANDS: usize = 8;
-/// Bytes of a name that are kept.
-const NAME: usize = 64;
-
-pub const FREE: u32 = 0;
-pub const STARTING: u32 = 1;
-pub const RUNNING: u32 = 2;
-pub const ENDED: u32 = 3;
-
-/// A status that says how the process ended; without it nobody knows.
-const KNOWN: u32 = 1 << 31;
-const SIGNALLED: u32 = 1 << 30;
-
-/// One process, as the others see it.
-#[repr(C, align(64))]
-pub struct Slot {
-    lifeline: RobustMutex,
-    state: AtomicU32,
-    generation: AtomicU32,
-    pid: AtomicU32,
-    status: AtomicU32,
-    /// Changes, and is woken, when the process ends.
-    pub ended: AtomicU32,
-    /// Index and generation of the creator.
-    creator: AtomicU64,
-    role: AtomicU32,
-    /// What the process waits for: an operation (see [`Waiting`]) and an object's offset.
-    waiting: AtomicU32,
-    line: AtomicU32,
-    waits_for: AtomicU64,
-    /// The parcel with what the process is to run; counted.
-    pub(super) start: AtomicU64,
-    /// The process's table of counted handles, a block of offsets, and how many fit.
-    pub(super) handles: AtomicU64,
-    pub(super) handles_capacity: AtomicU64,
-    pub(super) nowhere: AtomicU64,
-    pub(super) guards: [AtomicU64; 4],
-    pub(super) hands: [AtomicU64; HANDS],
-    name: [AtomicU64; NAME / 8],
-}
-
-/// Names one process for ever (invariant 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProcessId {
-    pub index: u32,
-    pub generation: u32,
-}
-
-impl ProcessId {
-    fn pack(self) -> u64 {
-        u64::from(self.index) << 32 | u64::from(self.generation)
-    }
-
-    fn unpack(word: u64) -> Self {
-        Self { index: (word >> 32) as u32, generation: word as u32 }
-    }
-
-    /// The slot, if it is still this process's.
-    pub fn slot(self) -> Option<&'static Slot> {
-        let slot = slots().get(self.index as usize)?;
-        (slot.generation.load(Ordering::Acquire) == self.generation).then_some(slot)
-    }
-}
-
-/// What a process is to the one who made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Role {
-    /// Its maker waits for it at its own end.
-    Process = 0,
-    /// Ended when its maker ends; may not have children.
-    Daemon = 1,
-    /// A daemon that may have children: a pool's tasks are free to start processes.
-    Worker = 2,
-}
-
-impl Role {
-    /// Whether it is ended when its maker ends.
-    pub fn is_daemon(self) -> bool {
-        self != Self::Process
-    }
-}
-
-/// What a process waits for, for whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Waiting {
-    Nothing = 0,
-    Put = 1,
-    Get = 2,
-    Join = 3,
-    Sleep = 4,
-    Result = 5,
-    Task = 6,
-}
 
 /// There is no free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -208,142 +115,69 @@ pub fn enter(id: ProcessId) -> bool {
     drop(held);
     ME.store(id.index, Ordering::Relaxed);
     MY_GENERATION.store(id.generation, Ordering::Relaxed);
-    super::hand::forget_all();
     true
 }
+/// This process has just been forked off another one: it has no slot, holds no guard, and has nothing in
+/// hand. What was its parent's stays its parent's.
+pub fn leave_by_fork() {
+    ME.store(NOBODY, Ordering::Relaxed);
+    guard::forget_all();
+    hand::forget_all();
+}
 
-impl Slot {
-    /// The state, one of [`FREE`], [`STARTING`], [`RUNNING`], [`ENDED`].
-    pub fn state(&self) -> u32 {
-        self.state.load(Ordering::Acquire)
-    }
+/// Takes a process that the fork server forked ahead: it is STARTING then, in the caller's hands, until
+/// [`go`]. `None` if there is no such process.
+pub fn take_spare(name: &str, role: Role) -> Option<ProcessId> {
+    let _held = header().table_guard.lock();
+    let slot = spare()?;
+    slot.role.store(role as u32, Ordering::Relaxed);
+    slot.creator.store(my_id().map_or(u64::MAX, ProcessId::pack), Ordering::Relaxed);
+    slot.set_name(name);
+    slot.state.store(STARTING, Ordering::Release);
+    Some(slot.id())
+}
 
-    /// The process id; 0 while it is not known.
-    pub fn pid(&self) -> u32 {
-        self.pid.load(Ordering::Acquire)
-    }
+/// A process that the fork server forked ahead and nobody took.
+pub fn spare() -> Option<&'static Slot> {
+    used_slots().find(|slot| slot.state() == SPARE && slot.is_alive())
+}
 
-    /// The parent knows the id before the child has entered.
-    pub fn set_pid(&self, pid: u32) {
-        self.pid.store(pid, Ordering::Release);
-    }
+/// A spare process that was taken has all it needs.
+pub fn go(slot: &Slot) {
+    slot.state.store(RUNNING, Ordering::Release);
+    futex::wake(&slot.state, 1);
+}
 
-    /// What it is to the one who made it.
-    pub fn role(&self) -> Role {
-        match self.role.load(Ordering::Relaxed) {
-            0 => Role::Process,
-            1 => Role::Daemon,
-            _ => Role::Worker,
-        }
+/// This process, forked ahead, is there for whoever needs one; the others learn of it.
+pub fn stand_by() {
+    if let Some(slot) = me() {
+        slot.state.store(SPARE, Ordering::Release);
     }
+    wake_takers();
+}
 
-    /// Its name in the table.
-    pub fn id(&self) -> ProcessId {
-        let index = super::segment::offset_of(self) - super::segment::offset_of(&slots()[0]);
-        ProcessId {
-            index: (index / size_of::<Self>() as u64) as u32,
-            generation: self.generation.load(Ordering::Acquire),
-        }
-    }
+/// Those who wait for a spare process look again. Only atomics and a wake-up.
+pub fn wake_takers() {
+    header().spares.fetch_add(1, Ordering::Release);
+    futex::wake(&header().spares, u32::MAX);
+}
 
-    /// Who made it; `None` for the first process.
-    pub fn creator(&self) -> Option<ProcessId> {
-        let word = self.creator.load(Ordering::Relaxed);
-        (word != u64::MAX).then(|| ProcessId::unpack(word))
-    }
+/// The fork server looks whether there is a spare process.
+pub fn ring() {
+    header().requests.fetch_add(1, Ordering::Release);
+    futex::wake(&header().requests, 1);
+}
 
-    /// The name people see, cut at 64 bytes.
-    pub fn name(&self) -> String {
-        let bytes: Vec<u8> =
-            self.name.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-        String::from_utf8_lossy(&bytes[..end]).into_owned()
-    }
+/// The session's fork server, if one was ever started.
+pub fn server() -> Option<ProcessId> {
+    let word = header().server.load(Ordering::Acquire);
+    (word != 0).then(|| ProcessId::unpack(word))
+}
 
-    /// Changes the name people see.
-    pub fn set_name(&self, name: &str) {
-        let mut bytes = [0_u8; NAME];
-        let end = name.floor_char_boundary(NAME);
-        bytes[..end].copy_from_slice(&name.as_bytes()[..end]);
-        for (word, piece) in self.name.iter().zip(bytes.chunks_exact(8)) {
-            let mut value = [0_u8; 8];
-            value.copy_from_slice(piece);
-            word.store(u64::from_le_bytes(value), Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the process runs, or is still coming up under a creator that does.
-    pub fn is_alive(&self) -> bool {
-        match self.state() {
-            RUNNING => self.lifeline.is_held_by_the_living(),
-            STARTING => self.creator().and_then(ProcessId::slot).is_some_and(|creator| {
-                creator.state() == RUNNING && creator.lifeline.is_held_by_the_living()
-            }),
-            _ => false,
-        }
-    }
-
-    /// How it ended, once it is [`ENDED`] and somebody saw how.
-    pub fn end(&self) -> Option<End> {
-        let status = self.status.load(Ordering::Acquire);
-        if status & KNOWN == 0 {
-            return None;
-        }
-        let number = (status & 0xffff) as i32;
-        Some(if status & SIGNALLED == 0 { End::Exited(number) } else { End::Signalled(number) })
-    }
-
-    /// Notes how it ended and wakes those who wait for that (invariant 3). Only atomics and a wake-up.
-    fn has_ended(&self, end: Option<End>) {
-        let status = match end {
-            Some(End::Exited(code)) => KNOWN | (code & 0xff) as u32,
-            Some(End::Signalled(number)) => KNOWN | SIGNALLED | (number & 0xff) as u32,
-            None => 0,
-        };
-        self.status.store(status, Ordering::Release);
-        self.state.store(ENDED, Ordering::Release);
-        self.ended.fetch_add(1, Ordering::Release);
-        futex::wake(&self.ended, u32::MAX);
-    }
-
-    /// If this is a child of the calling process and has ended, takes its zombie away and notes how it
-    /// ended. Safe in a signal handler.
-    pub fn reap(&self) {
-        let pid = self.pid();
-        if pid != 0
-            && matches!(self.state(), STARTING | RUNNING)
-            && let Reaped::Ended(end) = process::reap(pid)
-        {
-            self.has_ended(Some(end));
-        }
-    }
-
-    /// Says what this process waits for, and at which line of its script.
-    pub fn waits(&self, what: Waiting, object: u64) {
-        self.waits_for.store(object, Ordering::Relaxed);
-        self.waiting.store(what as u32, Ordering::Relaxed);
-    }
-
-    /// The line of the script that runs now (of the last call that may wait).
-    pub fn at_line(&self, line: u32) {
-        self.line.store(line, Ordering::Relaxed);
-    }
-
-    /// The line last noted.
-    pub fn line(&self) -> u32 {
-        self.line.load(Ordering::Relaxed)
-    }
-
-    /// Frees the slot for another process. The caller holds the table's guard and has swept it.
-    pub(super) fn set_free(&self, _held: &Held<'_>) {
-        self.pid.store(0, Ordering::Relaxed);
-        self.state.store(FREE, Ordering::Release);
-    }
-
-    /// Marks a process as ended whose end nobody could see: its parent was dead as well.
-    pub fn presume_dead(&self) {
-        self.has_ended(None);
-    }
+/// Makes `id` the session's fork server in the place of `old`; `false` if another process was faster.
+pub fn set_server(old: Option<ProcessId>, id: ProcessId) -> bool {
+    let old = old.map_or(0, ProcessId::pack);
+    header().server.compare_exchange(old, id.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
 /// Says in this process's slot what it waits for while `wait` runs.
@@ -358,13 +192,14 @@ pub fn waiting_for<T>(what: Waiting, object: u64, wait: impl FnOnce() -> T) -> T
     result
 }
 
-/// Reaps those of this process's children that have ended, and for the first process the orphans it
-/// got. Only stook's own children are asked after. Runs in the handler of SIGCHLD.
+/// Reaps those of this process's children that have ended; for the first process that includes the orphans
+/// it got, and for the fork server what it started for others. Only stook's own children are asked after.
+/// Runs in the handler of SIGCHLD.
 pub fn reap_children() {
-    let Some(my_index) = my_id() else { return };
-    let first = is_first();
+    let (Some(me), Some(my_id)) = (me(), my_id()) else { return };
+    let all = is_first() || me.role() == Role::Server;
     for slot in used_slots() {
-        if first || slot.creator() == Some(my_index) {
+        if all || slot.creator() == Some(my_id) {
             slot.reap();
         }
     }

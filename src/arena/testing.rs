@@ -49,6 +49,7 @@ impl Child {
                 Self { pid, id }
             }
             None => {
+                table::leave_by_fork();
                 if table::enter(id) {
                     body();
                 }

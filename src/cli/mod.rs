@@ -12,7 +12,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
-use crate::process::{finish, session};
+use crate::process::{finish, method, session};
 use crate::script::{check, enter, program::Program, run, time};
 use options::Options;
 
@@ -23,7 +23,7 @@ pub fn main() {
     if let Some(entry) = arguments.next().as_ref().and_then(|first| first.to_str())
         && let Some(entry) = entry.strip_prefix(session::ENTER)
     {
-        enter::enter(entry);
+        enter::spawned(entry);
     }
     let options = match parse(std::env::args_os()) {
         Ok(options) => options,
@@ -43,9 +43,12 @@ fn command(options: Options) -> i32 {
         time::eprint(&format!("stook: this system does not let a session begin: {error}"));
         crate::sys::process::exit_now(1);
     }
+    if let Some(method) = options.start_method {
+        method::set_default(method);
+    }
     if options.list_start_methods {
-        for method in options::StartMethod::names() {
-            time::print(&method);
+        for method in method::all() {
+            time::print(method.name());
         }
         return 0;
     }

@@ -2,21 +2,15 @@
 
 use std::ffi::OsString;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-/// How new processes come to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum StartMethod {
-    /// Run this program anew; the child loads the script first.
-    Spawn,
-}
+use crate::process::method::Method;
 
-impl StartMethod {
-    /// The names of all methods, the default first.
-    pub fn names() -> Vec<String> {
-        let possible = Self::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-        possible.map(|value| value.get_name().to_owned()).collect()
-    }
+/// Reads the name of a start method, and lists the names where it is none.
+fn start_method() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(Method::ALL.map(Method::name))
+        .map(|name| Method::named(&name).unwrap_or(Method::Spawn))
 }
 
 /// Runs Rhai scripts on many processes.
@@ -29,9 +23,9 @@ pub struct Options {
     #[arg(short = 'e', long = "eval", value_name = "CODE", allow_hyphen_values = true)]
     pub code: Option<String>,
 
-    /// How processes are started
-    #[arg(long, value_enum, value_name = "METHOD")]
-    pub start_method: Option<StartMethod>,
+    /// How processes are started where the script does not say
+    #[arg(long, value_parser = start_method(), value_name = "METHOD")]
+    pub start_method: Option<Method>,
 
     /// Shared memory that the session may use, in bytes; half of the machine's without it
     #[arg(long, value_name = "BYTES")]

@@ -19,8 +19,10 @@ use rhai::{Array, Dynamic, EvalAltResult};
 
 use super::call::{Call, Failure};
 use super::line::{self, Outcome, Task};
+use super::worker::Seat;
 use crate::arena::blocks::OutOfMemory;
 use crate::arena::parcel::Parcel;
+use crate::arena::table::{self, ProcessId};
 use crate::process::child::Child;
 use crate::process::children::{self, Shared};
 use crate::process::start::{self, PackError};
@@ -36,8 +38,8 @@ const WINDOW: usize = 32;
 /// How long a worker may take to end after SIGTERM, in seconds.
 const GRACE: f64 = 5.0;
 
-/// Starts the worker of a seat; it gets the objects at these offsets.
-pub type StartWorker = Box<dyn Fn(&[u64], usize) -> Result<Child, Box<EvalAltResult>>>;
+/// Starts the worker of a seat.
+pub type StartWorker<'a> = &'a dyn Fn(Seat) -> Result<Child, Box<EvalAltResult>>;
 
 /// What a pool is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub enum PoolError {
     NotRunning,
     #[error("Pool is still running")]
     StillRunning,
+    #[error("the pool belongs to the process that made it; this one can make its own")]
+    NotMine,
     #[error("a worker can't be started: {0}")]
     Start(Box<EvalAltResult>),
     #[error(transparent)]
@@ -94,6 +98,8 @@ pub struct Work<'a> {
     pub chunk: usize,
     /// The program that the function belongs to, if it may be newer than the workers'.
     pub program: Option<&'a Parcel>,
+    /// Replaces workers that die.
+    pub start: StartWorker<'a>,
 }
 
 /// See the head of this file.
@@ -102,7 +108,8 @@ pub struct Pool {
     results: Channel,
     claims: Claims,
     workers: Vec<Shared>,
-    start: StartWorker,
+    /// The process whose pool it is: a forked child has its memory, but not its workers.
+    owner: Option<ProcessId>,
     calls: HashMap<u64, Call>,
     sent: HashMap<u64, Sent>,
     next_call: u64,
@@ -122,7 +129,7 @@ impl Pool {
             results: Channel::new(0)?,
             claims: Claims::new(size)?,
             workers: Vec::with_capacity(size),
-            start,
+            owner: table::my_id(),
             calls: HashMap::new(),
             sent: HashMap::new(),
             next_call: 1,
@@ -131,15 +138,20 @@ impl Pool {
             buffers: (Vec::new(), Vec::new()),
         };
         for seat in 0..size {
-            let worker = pool.start_worker(seat)?;
+            let worker = pool.start_worker(seat, start)?;
             pool.workers.push(worker);
         }
         Ok(pool)
     }
 
-    fn start_worker(&self, seat: usize) -> Result<Shared, PoolError> {
-        let objects = [self.tasks.offset(), self.results.offset(), self.claims.offset()];
-        (self.start)(&objects, seat).map(children::add).map_err(PoolError::Start)
+    fn start_worker(&self, index: usize, start: StartWorker) -> Result<Shared, PoolError> {
+        let (tasks, results) = (self.tasks.clone(), self.results.clone());
+        let seat = Seat { tasks, results, claims: self.claims.clone(), index };
+        start(seat).map(children::add).map_err(PoolError::Start)
+    }
+
+    fn is_mine(&self) -> bool {
+        self.owner == table::my_id()
     }
 
     /// How many workers it has.
@@ -162,6 +174,9 @@ impl Pool {
     /// # Errors
     /// [`PoolError`]; a failed task fails the call when all others are done.
     pub fn run(&mut self, work: &Work, handles: &dyn Handles) -> Result<Array, PoolError> {
+        if !self.is_mine() {
+            return Err(PoolError::NotMine);
+        }
         if self.state != State::Running {
             return Err(PoolError::NotRunning);
         }
@@ -275,7 +290,7 @@ impl Pool {
                 call.failed(sent.count, Failure::Lost(lost(pid, end, &sent, work)));
             }
             self.claims.reset(seat);
-            let worker = self.start_worker(seat)?;
+            let worker = self.start_worker(seat, work.start)?;
             if let Some(place) = self.workers.get_mut(seat) {
                 *place = worker;
             }
@@ -285,7 +300,7 @@ impl Pool {
 
     /// No more tasks: the workers end when those that are there are done.
     pub fn close(&mut self) {
-        if self.state == State::Running {
+        if self.state == State::Running && self.is_mine() {
             self.state = State::Closed;
             self.tasks.close();
         }
@@ -293,6 +308,9 @@ impl Pool {
 
     /// Ends the workers now, whatever they do. Heeds no Ctrl-C: nothing is left behind.
     pub fn terminate(&mut self) {
+        if !self.is_mine() {
+            return;
+        }
         self.state = State::Terminated;
         self.tasks.close();
         for worker in &self.workers {
@@ -312,6 +330,9 @@ impl Pool {
     /// # Errors
     /// [`PoolError::StillRunning`] unless it was closed or terminated before; `Interrupted` at Ctrl-C.
     pub fn join(&mut self, deadline: Deadline) -> Result<(), PoolError> {
+        if !self.is_mine() {
+            return Err(PoolError::NotMine);
+        }
         if self.state == State::Running {
             return Err(PoolError::StillRunning);
         }

@@ -25,8 +25,9 @@ pub enum Stopped {
     OutOfMemory,
 }
 
-/// What a worker has of its pool.
-pub struct Worker<'a> {
+/// A worker's place in its pool.
+#[derive(Clone, Debug)]
+pub struct Seat {
     /// Where tasks come from.
     pub tasks: Channel,
     /// Where outcomes go.
@@ -34,7 +35,13 @@ pub struct Worker<'a> {
     /// Who works at what.
     pub claims: Claims,
     /// Which of the workers this is.
-    pub seat: usize,
+    pub index: usize,
+}
+
+/// What a worker has of its pool.
+pub struct Worker<'a> {
+    /// Its place.
+    pub seat: Seat,
     /// Knows the handles inside values.
     pub handles: &'a dyn Handles,
     /// The program that is loaded, kept so that no other can have its place.
@@ -53,7 +60,7 @@ struct Current {
 impl Worker<'_> {
     /// Works until the pool is closed and no task is left, or the program has grown.
     pub fn serve(&mut self, call: &mut Call) -> Stopped {
-        self.claims.set_ready(self.seat);
+        self.seat.claims.set_ready(self.seat.index);
         let mut current = None;
         let mut buffer = Vec::new();
         loop {
@@ -63,8 +70,8 @@ impl Worker<'_> {
                     message
                 }
                 None => {
-                    let claim = self.claims.claim(self.seat);
-                    match self.tasks.take_for(&mut buffer, Deadline::Never, Some(claim), Waiting::Task) {
+                    let claim = self.seat.claims.claim(self.seat.index);
+                    match self.seat.tasks.take_for(&mut buffer, Deadline::Never, Some(claim), Waiting::Task) {
                         Ok(message) => message,
                         Err(_) => return Stopped::NoMoreTasks,
                     }
@@ -99,13 +106,13 @@ impl Worker<'_> {
 
     /// Puts the outcome of a task; `false` if there is no memory even to say so.
     fn answer(&self, number: u64, outcome: &Outcome, bytes: &mut Vec<u8>) -> bool {
-        let claim = self.claims.claim(self.seat);
+        let claim = self.seat.claims.claim(self.seat.index);
         let mut references = Vec::new();
         let mut put = |outcome: &Outcome| -> Result<(), Error> {
             line::write_outcome(number, outcome, self.handles, bytes, &mut references).map_err(|error| {
                 Error::new("MaybeEncodingError", format!("the result of a task can't be sent: {error}"))
             })?;
-            self.results.put_for(bytes, &references, Deadline::Never, claim).map_err(|error| {
+            self.seat.results.put_for(bytes, &references, Deadline::Never, claim).map_err(|error| {
                 Error::new("MemoryError", format!("the result of a task can't be sent: {error}"))
             })
         };

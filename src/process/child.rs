@@ -1,11 +1,9 @@
 //! A started process, as the one who started it sees it.
 
-use std::ffi::CString;
 use std::sync::atomic::Ordering;
 
-use super::session::ENTER;
-use crate::arena::parcel::{self, Parcel};
-use crate::arena::segment;
+use super::start::PackError;
+use crate::arena::blocks::OutOfMemory;
 use crate::arena::sweep;
 use crate::arena::table::{self, ENDED, ProcessId, Role, TableFull, Waiting};
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
@@ -22,6 +20,21 @@ pub enum StartError {
     /// The system has no room for it.
     #[error("the system refuses another process: {0}")]
     System(#[from] std::io::Error),
+    /// There is no memory for what it needs.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+    /// What the fork server is to begin with can't be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The fork server ends before it can start anything.
+    #[error("the fork server ends with exit code {0} before it can start a process: see its error above")]
+    Server(i32),
+    /// Ctrl-C while waiting for the fork server.
+    #[error("interrupted")]
+    Interrupted,
+    /// The slot was taken away: another process took this one for dead.
+    #[error("the session has given this process up")]
+    Gone,
 }
 
 /// See the head of this file.
@@ -34,35 +47,12 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts a process that runs what is in `start`, by running this program anew.
-    ///
-    /// # Errors
-    /// [`StartError`]; nothing is left of the attempt.
-    pub fn spawn(name: &str, role: Role, start: &Parcel) -> Result<Self, StartError> {
-        let id = table::claim(name, role)?;
-        let give_back = |id: ProcessId| {
-            if let Some(slot) = id.slot() {
-                slot.presume_dead();
-            }
-            sweep::release(id);
-        };
-        let Some(slot) = id.slot() else { return Err(TableFull.into()) };
-        parcel::give_to(slot, start);
-        // The name is for those who look at the system's process list.
-        let shown = CString::new(name.replace('\0', " ")).unwrap_or_default();
-        let enter = CString::new(format!("{ENTER}{}:{}", id.index, id.generation)).unwrap_or_default();
-        match process::spawn_self(segment::memory().fd(), &[c"stook".into(), enter, shown]) {
-            Ok(pid) => {
-                slot.set_pid(pid);
-                // It may have ended before its id was known, and its signal have found nothing to do.
-                slot.reap();
-                Ok(Self { id, pid, role, end: None })
-            }
-            Err(error) => {
-                give_back(id);
-                Err(error.into())
-            }
-        }
+    /// The process of the slot `id`, which this process has just started.
+    pub(super) fn new(id: ProcessId) -> Self {
+        let slot = id.slot();
+        let pid = slot.map_or(0, table::Slot::pid);
+        let role = slot.map_or(Role::Process, table::Slot::role);
+        Self { id, pid, role, end: None }
     }
 
     /// Its process id.

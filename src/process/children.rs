@@ -41,3 +41,9 @@ pub fn active() -> Vec<Shared> {
         children.clone()
     })
 }
+
+/// This process was forked off: the children here are its parent's, and its own count from 1.
+pub(super) fn forget() {
+    CHILDREN.take();
+    STARTED.set(0);
+}

@@ -6,7 +6,8 @@
 //! | any other process | end | go on under the first process |
 //!
 //! Children of the first process ask the kernel to be killed with it. The others ask for a signal that
-//! they handle: its handler looks at the table and decides.
+//! they handle: its handler looks at the table and decides. What the fork server started is told of its
+//! creator's death by whoever reaps that (see `Slot::reap`), as the kernel only knows parents.
 //!
 //! Invariants
 //! 1. The wish is made before the parent is looked at, so a parent that dies in between is noticed by
@@ -18,25 +19,35 @@ use crate::sys::identity;
 use crate::sys::process::{self, SIGKILL, SIGTERM};
 use crate::sys::signal::{self, PARENT_DEATH};
 
-/// From now on this process learns of its parent's death. It may have happened already.
-pub fn watch_parent() {
+/// From now on this process, whose parent is `parent`, learns of its parent's death. It may have happened
+/// already.
+pub fn watch_parent(parent: u32) {
     signal::on_parent_death(parent_died);
-    let creator = table::me().and_then(table::Slot::creator).and_then(ProcessId::slot);
-    let under_first = creator.is_some_and(|creator| creator.id().index == 0);
-    if under_first {
-        process::signal_on_parent_death(SIGKILL);
-    } else {
-        process::signal_on_parent_death(PARENT_DEATH as i32);
-    }
-    if creator.is_none_or(|creator| creator.pid() != identity::parent_pid()) {
+    let under_first = table::first().is_some_and(|first| first.pid() == parent);
+    let wish = if under_first { SIGKILL } else { PARENT_DEATH as i32 };
+    process::signal_on_parent_death(wish);
+    if identity::parent_pid() != parent || outlives_creator() {
         parent_died();
     }
 }
 
+/// Looks whether this process is one that should have ended already: it has just got its creator.
+pub fn check() {
+    if outlives_creator() {
+        parent_died();
+    }
+}
+
+/// Whether this is a daemon whose creator is dead. The creator of what the fork server started is another
+/// process than the parent.
+fn outlives_creator() -> bool {
+    let daemon = table::me().filter(|me| me.role().is_daemon());
+    daemon.is_some_and(|me| me.creator().and_then(ProcessId::slot).is_none_or(|creator| !creator.is_alive()))
+}
+
 fn parent_died() {
-    let Some(me) = table::me() else { return };
-    if me.role().is_daemon() {
-        // As if the parent had still been there to end it.
+    if outlives_creator() {
+        // As if the creator had still been there to end it.
         let _ = process::kill(identity::pid(), SIGTERM);
         return;
     }

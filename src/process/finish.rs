@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::children;
 use crate::arena::sweep;
-use crate::arena::table::{self, RUNNING, STARTING, Slot, Waiting};
+use crate::arena::table::{self, RUNNING, Role, SPARE, STARTING, Slot, Waiting};
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
@@ -24,9 +24,16 @@ const INTERRUPTED: i32 = 130;
 /// Ends this process with `code`, after its children.
 pub fn finish(code: i32) -> ! {
     if end_children().is_err() {
-        // Ctrl-C, now or before: only the first process gets it, and it takes everything with it.
+        if !table::is_first() {
+            // Somebody wants this very process to end; what it started goes on without it.
+            process::exit_now(1);
+        }
+        // Ctrl-C, now or before: it takes everything with it.
         end_tree();
         process::exit_now(INTERRUPTED);
+    }
+    if table::is_first() && table::server().is_some() {
+        end_all(&is_server);
     }
     sweep::myself();
     process::exit_now(code)
@@ -69,28 +76,42 @@ pub fn end_children() -> Result<(), GaveUp> {
 fn orphan() -> Option<&'static Slot> {
     table::reap_children();
     sweep::sweep();
-    table::used_slots().skip(1).find(|slot| runs(slot))
+    table::used_slots().skip(1).find(|slot| runs(slot) && !is_server(slot))
+}
+
+/// The fork server and its spare process go with the session: nobody waits for them.
+fn is_server(slot: &Slot) -> bool {
+    matches!(slot.role(), Role::Server | Role::Spare)
 }
 
 /// Whether there is a process to wait for. Its lifeline does not count: a process that is ending lets go of
 /// that before its parent can take its zombie away, and all parents end up being this process.
 fn runs(slot: &Slot) -> bool {
-    matches!(slot.state(), STARTING | RUNNING) && slot.pid() != 0
+    matches!(slot.state(), STARTING | RUNNING | SPARE) && slot.pid() != 0
 }
 
-/// Ends every other process of the session: asks first, and takes the zombies away. Heeds no Ctrl-C; a
-/// second one ends this process, and the kernel the others.
+/// Ends every other process of the session. Heeds no Ctrl-C; a second one ends this process, and the kernel
+/// the others.
 fn end_tree() {
-    signal_tree(SIGTERM);
+    end_all(&|_| true);
+}
+
+/// Ends those of the session's other processes for which `chosen` holds: asks first, kills what does not end,
+/// and takes the zombies away.
+fn end_all(chosen: &dyn Fn(&Slot) -> bool) {
+    signal_tree(SIGTERM, chosen);
     let deadline = Deadline::after(Some(GRACE));
-    while let Some(slot) = orphan() {
+    loop {
+        table::reap_children();
+        sweep::sweep();
+        let Some(slot) = table::used_slots().skip(1).find(|slot| runs(slot) && chosen(slot)) else { return };
         let seen = slot.ended.load(Ordering::Acquire);
         match deadline.slice(SLICE) {
             Some(slice) if runs(slot) => {
                 futex::wait(&slot.ended, seen, slice);
             }
             Some(_) => {}
-            None => return kill_tree(),
+            None => return kill_all(chosen),
         }
     }
 }
@@ -98,10 +119,14 @@ fn end_tree() {
 /// Kills every other process of the session and takes the zombies away. Only atomics and system calls:
 /// runs in a signal handler.
 pub fn kill_tree() {
+    kill_all(&|_| true);
+}
+
+fn kill_all(chosen: &dyn Fn(&Slot) -> bool) {
     // Each look kills what is left, also what was started since the last. The kernel needs a moment for
     // each; should it need more than this, it goes on without us.
     for _ in 0..PATIENCE {
-        if !signal_tree(SIGKILL) {
+        if !signal_tree(SIGKILL, chosen) {
             return;
         }
         let never = AtomicU32::new(0);
@@ -110,9 +135,9 @@ pub fn kill_tree() {
     }
 }
 
-/// Sends `number` to every other process of the session; whether there was one.
-fn signal_tree(number: i32) -> bool {
-    let running = table::used_slots().skip(1).filter(|slot| runs(slot));
+/// Sends `number` to those of the session's other processes for which `chosen` holds; whether there was one.
+fn signal_tree(number: i32, chosen: &dyn Fn(&Slot) -> bool) -> bool {
+    let running = table::used_slots().skip(1).filter(|slot| runs(slot) && chosen(slot));
     running.fold(false, |_, slot| {
         let _ = process::kill(slot.pid(), number);
         true

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::arena::table::{self, ProcessId};
+use crate::arena::table::{self, ProcessId, RUNNING};
 use crate::arena::{parcel, segment};
 use crate::process::{family, finish};
 use crate::sync::channel;
@@ -27,6 +27,7 @@ fn prepare() {
 /// # Errors
 /// If the system refuses the memory.
 pub fn begin(limit: Option<u64>) -> io::Result<()> {
+    process::keep_descriptors();
     segment::create(limit)?;
     prepare();
     let first = table::claim(MAIN, table::Role::Process).map_err(io::Error::other)?;
@@ -55,11 +56,20 @@ pub fn enter(argument: &str) -> io::Result<bool> {
     };
     segment::inherit().map_err(|_| invalid())?;
     prepare();
-    signal::ignore_interrupts();
-    signal::on_child_death(table::reap_children);
+    obey();
     if !table::enter(id) {
         return Ok(false);
     }
-    family::watch_parent();
+    let parent = id.slot().and_then(|slot| slot.creator()?.slot()).map_or(0, table::Slot::pid);
+    family::watch_parent(parent);
     Ok(true)
+}
+
+/// What the signals mean to a started process: Ctrl-C is the first process's, unless one of the session sends
+/// SIGINT to this very process.
+pub(super) fn obey() {
+    signal::heed_sent_interrupts(|sender| {
+        table::used_slots().any(|slot| slot.pid() == sender && slot.state() == RUNNING)
+    });
+    signal::on_child_death(table::reap_children);
 }

@@ -2,7 +2,6 @@
 
 use rhai::{AST, Dynamic, Engine, Scope};
 
-use crate::process::session;
 use crate::script::program::{Program, Style, Unit, Unreadable};
 use crate::script::runtime::{self, Runtime};
 use crate::script::{engine, report, run, time};
@@ -31,7 +30,7 @@ impl Session {
         let directory = std::env::current_dir()
             .map_or_else(|_| String::new(), |path| path.to_string_lossy().into_owned());
         let program = Program { directory, ..Program::default() };
-        Runtime::new(runtime::MAIN, session::MAIN.to_owned(), Vec::new(), program).install();
+        Runtime::first(Vec::new(), program).install();
         Self { engine: engine::build(), scope: Scope::new(), functions: AST::empty(), entries: 0 }
     }
 

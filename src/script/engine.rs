@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, Module};
 
-use super::{errors, files, hash, modules, pool, process, queue, runtime, text, time, with};
+use super::process::context;
+use super::{
+    atexit, errors, files, hash, logger, modules, pool, process, queue, random, runtime, text, time, with,
+};
 use crate::sys::{resources, signal};
 
 /// What closures are named after must be the same in every process.
@@ -46,6 +49,9 @@ pub fn build() -> Engine {
     files::register(&mut engine);
     text::register(&mut engine);
     hash::register(&mut engine);
+    atexit::register(&mut engine);
+    logger::register(&mut engine);
+    random::register(&mut engine);
     name(&mut engine);
     globals(&mut engine);
     engine
@@ -66,8 +72,19 @@ fn name(engine: &mut Engine) {
 fn globals(engine: &mut Engine) {
     let arguments: Array =
         runtime::with(|runtime| runtime.arguments.iter().cloned().map(Dynamic::from).collect());
-    let names =
-        [time::NAMES, process::NAMES, queue::NAMES, pool::NAMES, files::NAMES, text::NAMES, hash::NAMES];
+    let names = [
+        time::NAMES,
+        process::NAMES,
+        context::NAMES,
+        queue::NAMES,
+        pool::NAMES,
+        files::NAMES,
+        text::NAMES,
+        hash::NAMES,
+        atexit::NAMES,
+        logger::NAMES,
+        random::NAMES,
+    ];
     let functions = names.into_iter().flatten();
     let functions = functions.filter_map(|name| Some((*name, Dynamic::from(FnPtr::new(*name).ok()?))));
     let globals: HashMap<&str, Dynamic> = functions.chain([("args", arguments.into())]).collect();

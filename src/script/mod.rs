@@ -8,15 +8,21 @@
 //! | `engine` | an engine with everything registered |
 //! | `check` | reading a script without running it |
 //! | `run` | the first process's script from start to end |
-//! | `enter` | a started process's way to its target |
+//! | `enter` | a started process from its beginning to its end |
+//! | `heritage` | what it has from the one that started it |
+//! | `job` | what it is to do |
+//! | `stage` | the engine and the loaded program it does that with |
+//! | `zygote` | the fork server |
+//! | `atexit` | what is called at a process's end |
 //! | `with` | the `with` statement |
 //! | `signature` | parameters by position or by name |
 //! | `raise` | errors of the layers below as errors of scripts |
 //! | `report` | an error that nobody caught, for people |
 //! | `carry` | handles inside values |
-//! | `process` `queue` `pool` `time` `errors` | one area of the API each |
+//! | `process` `queue` `pool` `time` `errors` `logger` `random` | one area of the API each |
 //! | `files` `text` `hash` | what job scripts do to files |
 
+pub mod atexit;
 pub mod carry;
 pub mod check;
 pub mod engine;
@@ -24,16 +30,22 @@ pub mod enter;
 pub mod errors;
 pub mod files;
 pub mod hash;
+pub mod heritage;
+pub mod job;
+pub mod logger;
 pub mod modules;
 pub mod pool;
 pub mod process;
 pub mod program;
 pub mod queue;
 pub mod raise;
+pub mod random;
 pub mod report;
 pub mod run;
 pub mod runtime;
 pub mod signature;
+pub mod stage;
 pub mod text;
 pub mod time;
 pub mod with;
+pub mod zygote;

@@ -3,19 +3,22 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, NativeCallContext};
 
 use super::carry::Carry;
-use super::process::{may_start, pack};
-use super::raise::{Raise, RhaiResult, interrupted, not_packed, not_started, out_of_memory, raise, refused};
+use super::job::Job;
+use super::process::launch::{self, Newborn, may_start};
+use super::raise::{Raise, RhaiResult, interrupted, not_packed, out_of_memory, raise, refused};
 use super::runtime;
 use super::signature::{Arguments, Signature};
 use crate::arena::table::Role;
 use crate::pool::Pool as Workers;
 use crate::pool::call::Failure;
-use crate::pool::owner::{PoolError, StartWorker, State, Work};
+use crate::pool::owner::{PoolError, State, Work};
+use crate::pool::worker::Seat;
 use crate::process::child::Child;
 use crate::process::children;
+use crate::process::method::{self, Method};
 use crate::sys::resources;
 use crate::wire::{Error, Raised};
 
@@ -29,16 +32,29 @@ static JOIN: Signature = Signature { name: "Pool.join", parameters: &["timeout"]
 /// The names registered here that are functions of a script's top level.
 pub const NAMES: &[&str] = &["Pool"];
 
-/// What a pool's worker does, as it stands in its start parcel.
-pub const SERVE: &str = "serve";
-
 /// A pool as the script that made it sees it. A clone is the same pool.
 #[derive(Clone)]
-struct Pool(Rc<RefCell<Workers>>);
+struct Pool(Rc<RefCell<Workers>>, Rc<Recruit>);
+
+/// How a pool's workers begin.
+struct Recruit {
+    method: Method,
+    name: String,
+    initializer: Option<(FnPtr, Array)>,
+}
+
+impl Recruit {
+    fn start(&self, context: &NativeCallContext, seat: Seat) -> Result<Child, Raise> {
+        let name = format!("{}-{}", self.name, children::next_number());
+        let authkey = runtime::identity(|identity| identity.authkey.clone());
+        let newborn = Newborn { name: &name, authkey: &authkey, role: Role::Worker };
+        launch::start(context, Some(self.method), &newborn, Job::Serve(seat, self.initializer.clone()))
+    }
+}
 
 /// Registers the type.
 pub fn register(engine: &mut Engine) {
-    NEW.function(engine, new);
+    NEW.context_function(engine, new);
     APPLY.method(engine, apply);
     MAP.method(engine, map);
     JOIN.method(engine, |_, pool: Pool, mut arguments| {
@@ -74,7 +90,7 @@ fn text(pool: &Pool) -> String {
     format!("<Pool state={state} pool_size={}>", pool.size())
 }
 
-fn new(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
+fn new(context: &NativeCallContext, method: Option<Method>, mut arguments: Arguments) -> RhaiResult {
     may_start("the workers of a pool")?;
     let size = match arguments.int(0)? {
         None => resources::cpu_count(),
@@ -82,25 +98,24 @@ fn new(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
             raise("ValueError", format!("Number of processes must be at least 1, not {size}"))
         })?,
     };
-    let initializer = arguments.function(1)?.map_or(Dynamic::UNIT, Dynamic::from);
-    let initargs = Dynamic::from(arguments.array(2)?.unwrap_or_default());
-    let name = arguments.string(3)?.unwrap_or_else(|| "PoolWorker".to_owned());
-    let start: StartWorker = Box::new(move |objects, seat| {
-        let name = format!("{name}-{}", children::next_number());
-        let seat = Dynamic::from(i64::try_from(seat).unwrap_or(0));
-        let parts = [("seat", &seat), ("initializer", &initializer), ("initargs", &initargs)];
-        let parcel = pack(SERVE, &name, objects, &parts)?;
-        Child::spawn(&name, Role::Worker, &parcel).map_err(not_started)
-    });
-    let pool = Workers::new(size, start).map_err(not_done)?;
-    Ok(Dynamic::from(Pool(Rc::new(RefCell::new(pool)))))
+    let initializer = arguments.function(1)?;
+    let initargs = arguments.array(2)?.unwrap_or_default();
+    let recruit = Recruit {
+        method: method.unwrap_or_else(method::current),
+        name: arguments.string(3)?.unwrap_or_else(|| "PoolWorker".to_owned()),
+        initializer: initializer.map(|function| (function, initargs)),
+    };
+    let pool = Workers::new(size, &|seat| recruit.start(context, seat)).map_err(not_done)?;
+    Ok(Dynamic::from(Pool(Rc::new(RefCell::new(pool)), Rc::new(recruit))))
 }
 
-fn apply(_: &NativeCallContext, pool: Pool, mut arguments: Arguments) -> RhaiResult {
+fn apply(context: &NativeCallContext, pool: Pool, mut arguments: Arguments) -> RhaiResult {
     let function = function(&mut arguments, "Pool.apply")?;
     let items = [Dynamic::from(arguments.array(1)?.unwrap_or_default())];
     let program = runtime::packed_if_growing().map_err(not_packed)?;
-    let work = Work { function: &function, items: &items, spread: true, chunk: 1, program: program.as_ref() };
+    let start = |seat| pool.1.start(context, seat);
+    let program = program.as_ref();
+    let work = Work { function: &function, items: &items, spread: true, chunk: 1, program, start: &start };
     let results = run(&pool, &work)?;
     Ok(results.into_iter().next().unwrap_or_default())
 }
@@ -120,7 +135,9 @@ fn map(context: &NativeCallContext, pool: Pool, mut arguments: Arguments) -> Rha
             .ok_or_else(|| raise("ValueError", format!("chunksize must be at least 1, not {chunk}")))?,
     };
     let program = runtime::packed_if_growing().map_err(not_packed)?;
-    let work = Work { function: &function, items: &items, spread: false, chunk, program: program.as_ref() };
+    let start = |seat| pool.1.start(context, seat);
+    let program = program.as_ref();
+    let work = Work { function: &function, items: &items, spread: false, chunk, program, start: &start };
     run(&pool, &work).map(Dynamic::from)
 }
 
@@ -138,6 +155,7 @@ fn run(pool: &Pool, work: &Work) -> Result<Array, Raise> {
 fn not_done(error: PoolError) -> Raise {
     match error {
         PoolError::NotRunning | PoolError::StillRunning => raise("ValueError", error.to_string()),
+        PoolError::NotMine => raise("AssertionError", error.to_string()),
         PoolError::Start(error) => error,
         PoolError::Refused(error) => refused(error),
         PoolError::OutOfMemory(error) => out_of_memory(error),

@@ -6,6 +6,7 @@ use super::carry::Carry;
 use super::raise::{RhaiResult, not_got, not_put, out_of_memory, raise};
 use super::runtime;
 use super::signature::{Arguments, Signature};
+use crate::process::method::Method;
 use crate::queue::Queue;
 use crate::sys::clock::Deadline;
 
@@ -33,7 +34,7 @@ pub fn register(engine: &mut Engine) {
             let channel = queue.channel();
             channel.limit() != 0 && channel.len() >= channel.limit()
         });
-    NEW.function(engine, new);
+    NEW.context_function(engine, new);
     PUT.method(engine, put);
     GET.method(engine, get);
     PUT_NOWAIT.method(engine, |_, queue: Queue, mut arguments| {
@@ -61,7 +62,7 @@ fn text(queue: &Queue) -> String {
     }
 }
 
-fn new(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
+fn new(_: &NativeCallContext, _: Option<Method>, mut arguments: Arguments) -> RhaiResult {
     // As in Python, zero and less are no limit.
     let limit = arguments.int(0)?.unwrap_or(0);
     Queue::new(u64::try_from(limit).unwrap_or(0)).map(Dynamic::from).map_err(out_of_memory)

@@ -41,8 +41,15 @@ pub fn refused(error: EncodeError) -> Raise {
 /// A process was not started.
 pub fn not_started(error: StartError) -> Raise {
     match error {
-        StartError::TableFull(full) => raise("OSError", full.to_string()),
-        StartError::System(error) => raise("OSError", format!("the system refuses another process: {error}")),
+        StartError::Pack(error) => not_packed(error),
+        StartError::Memory(error) => out_of_memory(error),
+        StartError::Interrupted => interrupted(),
+        StartError::Server(_) => raise("RuntimeError", error.to_string()),
+        StartError::TableFull(_) | StartError::Gone => raise("OSError", error.to_string()),
+        StartError::System(ref system) if system.kind() == std::io::ErrorKind::NotFound => {
+            raise("FileNotFoundError", format!("the program to run is not there: {system}"))
+        }
+        StartError::System(_) => raise("OSError", error.to_string()),
     }
 }
 

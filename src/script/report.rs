@@ -21,7 +21,7 @@ pub fn uncaught(error: &EvalAltResult) -> String {
     let program = runtime::program();
     let frames = call_chain(error, program.name());
     let mut lines = Vec::new();
-    let (name, traceback) = (runtime::with(|runtime| runtime.name.clone()), runtime::take_traceback());
+    let (name, traceback) = (runtime::name(), runtime::take_traceback());
     let cause = innermost(error);
     if let Some(traceback) = traceback.filter(|_| matches!(cause, EvalAltResult::ErrorRuntime(..))) {
         lines.push(traceback);

@@ -1,13 +1,13 @@
 //! The first process's script, from start to end.
 
 use rhai::grain::{Compiler, Vm};
-use rhai::{AST, Dynamic, Engine, Scope};
+use rhai::{Dynamic, Engine, Scope};
 
 use super::program::Program;
 use super::raise::RhaiResult;
 use super::runtime::{self, Runtime};
-use super::{engine, report, time};
-use crate::process::session;
+use super::{atexit, engine, report, time};
+use crate::arena::table;
 use crate::sys::signal;
 
 /// What a script's exit value means: nothing is 0, a bool 1 or 0, a number itself modulo 256; anything
@@ -29,7 +29,7 @@ pub fn exit_code(value: &Dynamic) -> i32 {
 /// Runs `program` as `__main__` and gives its exit code. The caller ends the process with it.
 pub fn script(program: Program, arguments: Vec<String>) -> i32 {
     engine::prepare();
-    Runtime::new(runtime::MAIN, session::MAIN.to_owned(), arguments, program.clone()).install();
+    Runtime::first(arguments, program.clone()).install();
     // Taking an engine apart costs as much as making it, and the process ends with it anyway.
     let engine = std::mem::ManuallyDrop::new(engine::build());
     let ast = match program.compile(&engine, None) {
@@ -39,16 +39,21 @@ pub fn script(program: Program, arguments: Vec<String>) -> i32 {
             return 1;
         }
     };
-    outcome(&evaluate(&engine, &mut Scope::new(), &ast))
+    let compiled = Compiler::new().compile(&ast).into_shared();
+    let code = outcome(&evaluate(&engine, &mut Scope::new(), &compiled));
+    atexit::run(&engine);
+    code
 }
 
-/// Runs a compiled script: lowered to bytecode where that is possible, which is decided piece by piece.
+/// A script lowered to bytecode where that is possible, which is decided piece by piece.
+pub type Compiled = rhai::grain::SharedProgram;
+
+/// Runs a compiled script.
 ///
 /// # Errors
 /// What the script raises.
-pub fn evaluate(engine: &Engine, scope: &mut Scope, ast: &AST) -> RhaiResult {
-    let program = Compiler::new().compile(ast).into_shared();
-    Vm::new(engine).eval_with_callbacks(scope, &program)
+pub fn evaluate(engine: &Engine, scope: &mut Scope, compiled: &Compiled) -> RhaiResult {
+    Vm::new(engine).eval_with_callbacks(scope, compiled)
 }
 
 /// The exit code of a script that ended so; an error is reported.
@@ -60,12 +65,17 @@ pub fn outcome(result: &RhaiResult) -> i32 {
         Ok(_) => 0,
         Err(error) => {
             time::eprint(&report::uncaught(error));
-            if engine::is_interrupt(error) {
-                // What follows is the end of everything: no child is waited for.
-                signal::give_back_interrupt();
-                return 130;
+            if !engine::is_interrupt(error) {
+                return 1;
             }
-            1
+            if !table::is_first() {
+                // Somebody meant this very process, and it ends as after any error.
+                signal::take_interrupt();
+                return 1;
+            }
+            // What follows is the end of everything: no child is waited for.
+            signal::give_back_interrupt();
+            130
         }
     }
 }

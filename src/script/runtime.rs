@@ -10,7 +10,9 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 use super::program::{Program, Size};
 use super::raise::RhaiResult;
 use crate::arena::parcel::Parcel;
-use crate::arena::table;
+use crate::arena::segment;
+use crate::arena::table::{self, ProcessId};
+use crate::process::session;
 use crate::process::start::PackError;
 
 /// `__name__` in the process that a person started.
@@ -18,17 +20,36 @@ pub const MAIN: &str = "__main__";
 /// `__name__` in a process that loads its parent's script.
 pub const CHILD: &str = "__mp_main__";
 
+/// Who started this process.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// Its name, as the script gave it.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its place in the table.
+    pub id: ProcessId,
+}
+
+/// Who this process is to the script: what a fork changes.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The process's name, as the script gave it: counted per creator.
+    pub name: String,
+    /// The key that it proves itself with, and its children by default.
+    pub authkey: Vec<u8>,
+    /// `None` in the first process.
+    pub parent: Option<Parent>,
+}
+
 /// See the head of this file.
 #[derive(Debug)]
 pub struct Runtime {
     /// `__name__`.
     pub module: &'static str,
-    /// The process's name, as the script gave it: counted per creator.
-    pub name: String,
     /// The script's arguments.
     pub arguments: Vec<String>,
-    /// The parent's name and pid; `None` in the first process.
-    pub parent: Option<(String, u32)>,
+    identity: RefCell<Identity>,
     program: RefCell<Program>,
     packed: RefCell<Option<(Size, Parcel)>>,
     loading: Cell<bool>,
@@ -42,13 +63,12 @@ thread_local! {
 }
 
 impl Runtime {
-    /// A runtime for `program`.
-    pub fn new(module: &'static str, name: String, arguments: Vec<String>, program: Program) -> Self {
+    /// A runtime for `program`, in a process that is `identity`.
+    pub fn new(module: &'static str, identity: Identity, arguments: Vec<String>, program: Program) -> Self {
         Self {
             module,
-            name,
             arguments,
-            parent: None,
+            identity: RefCell::new(identity),
             program: RefCell::new(program),
             packed: RefCell::new(None),
             loading: Cell::new(false),
@@ -56,6 +76,13 @@ impl Runtime {
             traceback: RefCell::new(None),
             locals: RefCell::default(),
         }
+    }
+
+    /// A runtime for the session's first process.
+    pub fn first(arguments: Vec<String>, program: Program) -> Self {
+        let identity =
+            Identity { name: session::MAIN.to_owned(), authkey: segment::key().to_vec(), parent: None };
+        Self::new(MAIN, identity, arguments, program)
     }
 
     /// Makes this the process's runtime. The first one stays.
@@ -72,6 +99,21 @@ impl Runtime {
 /// If there is none: every entry installs one before it makes an engine.
 pub fn with<T>(look: impl FnOnce(&Runtime) -> T) -> T {
     RUNTIME.with(|cell| look(cell.get().expect("a runtime is installed before any script runs")))
+}
+
+/// Calls `look` with who this process is.
+pub fn identity<T>(look: impl FnOnce(&Identity) -> T) -> T {
+    with(|runtime| look(&runtime.identity.borrow()))
+}
+
+/// Changes who this process is.
+pub fn change_identity(change: impl FnOnce(&mut Identity)) {
+    with(|runtime| change(&mut runtime.identity.borrow_mut()));
+}
+
+/// This process's name.
+pub fn name() -> String {
+    identity(|identity| identity.name.clone())
 }
 
 /// A copy of what this process runs.
@@ -118,6 +160,13 @@ pub fn set_program(program: Program, parcel: Parcel) {
         *runtime.packed.borrow_mut() = Some((program.size(), parcel));
         *runtime.program.borrow_mut() = program;
     });
+}
+
+/// This process was forked off in the middle of its parent's script: what that was about to say is not for it.
+pub fn forked() {
+    set_loading(false);
+    take_exit();
+    take_traceback();
 }
 
 /// Whether this process loads its parent's script at this moment: no process may be started then.

@@ -9,6 +9,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext}
 
 use super::raise::RhaiResult;
 use super::runtime;
+use crate::process::method::Method;
 use crate::sys::clock::Deadline;
 use crate::wire::Error;
 
@@ -22,6 +23,10 @@ pub struct Signature {
     /// How many of them must be given.
     pub required: usize,
 }
+
+/// A start method with all constructors as its methods, as scripts get it from `get_context`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context(pub Method);
 
 /// The arguments of one call, one place a parameter.
 pub struct Arguments {
@@ -89,6 +94,19 @@ impl Signature {
                 },
             );
         }
+    }
+
+    /// Registers `body` as a function and as a method of every [`Context`], whose start method it then gets.
+    pub fn context_function(
+        &'static self,
+        engine: &mut Engine,
+        body: impl Fn(&NativeCallContext, Option<Method>, Arguments) -> RhaiResult + Clone + 'static,
+    ) {
+        let of_context = body.clone();
+        self.function(engine, move |context, arguments| body(context, None, arguments));
+        self.method(engine, move |context, start: Context, arguments| {
+            of_context(context, Some(start.0), arguments)
+        });
     }
 
     /// Registers `body` as a method of `T` for every number of arguments that fits. `T` is a handle: it is

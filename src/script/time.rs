@@ -14,6 +14,7 @@ use crate::sys::{clock, identity, output, process, resources};
 const BROKEN_PIPE: i32 = 141;
 
 static SLEEP: Signature = Signature { name: "sleep", parameters: &["seconds"], required: 1 };
+static CPU_COUNT: Signature = Signature { name: "cpu_count", parameters: &[], required: 0 };
 
 /// The names registered here that are functions of a script's top level.
 pub const NAMES: &[&str] = &[
@@ -41,12 +42,13 @@ pub fn register(engine: &mut Engine) {
         .register_fn("monotonic", || clock::monotonic_ns() as f64 / 1e9)
         .register_fn("getpid", || i64::from(identity::pid()))
         .register_fn("getppid", parent_pid)
-        .register_fn("cpu_count", || i64::try_from(resources::cpu_count()).unwrap_or(i64::MAX))
         .register_fn("is_main", || runtime::with(|runtime| runtime.module == runtime::MAIN))
         .register_fn("local", runtime::local)
         .register_fn("set_local", runtime::set_local)
-        .register_fn("eprint", |value: Dynamic| eprint(&value.to_string()))
-        .register_fn("freeze_support", || {});
+        .register_fn("eprint", |value: Dynamic| eprint(&value.to_string()));
+    CPU_COUNT.context_function(engine, |_, _, _| {
+        Ok(i64::try_from(resources::cpu_count()).unwrap_or(i64::MAX).into())
+    });
     engine.register_fn("exit", || -> RhaiResult { runtime::ask_exit(Dynamic::UNIT) });
     engine.register_fn("exit", |value: Dynamic| -> RhaiResult { runtime::ask_exit(value) });
 }

@@ -4,6 +4,7 @@
 //! processor.
 
 pub mod clock;
+pub mod environment;
 pub mod futex;
 pub mod identity;
 pub mod memory;

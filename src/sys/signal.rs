@@ -7,12 +7,13 @@
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use nix::libc;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
 
 /// How often SIGINT came since they are counted.
 static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 /// Whether one came that nobody has taken yet.
 static PENDING: AtomicBool = AtomicBool::new(false);
+static IS_OURS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_CHILD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_PARENT_DEATH: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_SECOND_INTERRUPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
@@ -21,7 +22,11 @@ static ON_SECOND_INTERRUPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut())
 pub const PARENT_DEATH: Signal = Signal::SIGPWR;
 
 fn install(signal: Signal, handler: SigHandler) {
-    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    let flags = match handler {
+        SigHandler::SigAction(_) => SaFlags::SA_RESTART | SaFlags::SA_SIGINFO,
+        _ => SaFlags::SA_RESTART,
+    };
+    let action = SigAction::new(handler, flags, SigSet::empty());
     // SAFETY: the handlers given here obey invariant 1. Failure is impossible for these signals.
     let _ = unsafe { sigaction(signal, &action) };
 }
@@ -48,6 +53,29 @@ extern "C" fn child_handler(_: libc::c_int) {
 
 extern "C" fn parent_death_handler(_: libc::c_int) {
     run_hook(&ON_PARENT_DEATH);
+}
+
+/// Ctrl-C is the first process's business. What a process of the session sends to another one is meant.
+extern "C" fn sent_interrupt_handler(
+    _: libc::c_int,
+    information: *mut libc::siginfo_t,
+    _: *mut libc::c_void,
+) {
+    let pointer = IS_OURS.load(Ordering::Acquire);
+    if pointer.is_null() || information.is_null() {
+        return;
+    }
+    // SAFETY: only ever set from a `fn(u32) -> bool` by `heed_sent_interrupts`; the kernel gives a valid
+    // structure, whose sender is there for the codes asked about.
+    let (is_ours, sender) = unsafe {
+        let code = (*information).si_code;
+        let sent = code == libc::SI_USER || code == libc::SI_TKILL || code == libc::SI_QUEUE;
+        let sender = if sent { (*information).si_pid() } else { 0 };
+        (std::mem::transmute::<*mut (), fn(u32) -> bool>(pointer), sender)
+    };
+    if u32::try_from(sender).is_ok_and(|sender| sender != 0 && is_ours(sender)) {
+        PENDING.store(true, Ordering::Release);
+    }
 }
 
 extern "C" fn interrupt_handler(_: libc::c_int) {
@@ -83,9 +111,36 @@ pub fn count_interrupts() {
     install(Signal::SIGINT, SigHandler::Handler(interrupt_handler));
 }
 
-/// From now on Ctrl-C means nothing to this process: its first process deals with it.
+/// From now on Ctrl-C means nothing to this process: its first process deals with it. SIGINT from a process
+/// for which `is_ours` holds does.
+pub fn heed_sent_interrupts(is_ours: fn(u32) -> bool) {
+    IS_OURS.store(is_ours as *mut (), Ordering::Release);
+    PENDING.store(false, Ordering::Release);
+    install(Signal::SIGINT, SigHandler::SigAction(sent_interrupt_handler));
+    SigSet::from(Signal::SIGINT).thread_unblock().unwrap_or_default();
+}
+
+/// From now on SIGINT means nothing to this process.
 pub fn ignore_interrupts() {
     install(Signal::SIGINT, SigHandler::SigIgn);
+}
+
+/// Signals that are held back until this is dropped.
+#[must_use]
+pub struct HeldBack(SigSet);
+
+/// Holds all signals back: a fork is about to change what they mean.
+pub fn hold_back() -> HeldBack {
+    let mut before = SigSet::empty();
+    // It can't fail with these arguments.
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
+    HeldBack(before)
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.0), None);
+    }
 }
 
 /// Whether Ctrl-C came and nobody took it yet.

@@ -66,6 +66,8 @@ pub const NAMES: &[&str] = &[
     "tempdir",
     "environ",
     "getenv",
+    "setenv",
+    "unsetenv",
 ];
 
 /// Gives scripts the functions of [`NAMES`] and the iterators of `lines` and `walk`.

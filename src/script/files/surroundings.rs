@@ -7,6 +7,8 @@ use rhai::{Dynamic, Engine, Map};
 
 use super::path::{from_disk, to_disk};
 use super::{Outcome, fault};
+use crate::script::raise::raise;
+use crate::sys::environment;
 
 pub fn register(engine: &mut Engine) {
     engine.register_fn("getcwd", getcwd);
@@ -21,6 +23,23 @@ pub fn register(engine: &mut Engine) {
     });
     engine.register_fn("getenv", |name: &str| variable(name).map_or(Dynamic::UNIT, text));
     engine.register_fn("getenv", |name: &str, default: Dynamic| variable(name).map_or(default, text));
+    engine.register_fn("setenv", |name: &str, value: Dynamic| set(name, Some(&value)));
+    engine.register_fn("unsetenv", |name: &str| set(name, None));
+}
+
+/// Sets or removes a variable, for this process and those that it starts from now on.
+fn set(name: &str, value: Option<&Dynamic>) -> Outcome<()> {
+    let text = value.map(Dynamic::to_string);
+    let (key, value) = (to_disk(name), text.as_deref().map(to_disk));
+    if !environment::is_valid(&key, value.as_deref().unwrap_or_default()) {
+        let rule = "a name is not empty and has no '=', and neither name nor value has a zero byte";
+        return Err(raise("ValueError", format!("the variable {name:?} can't be set so: {rule}")));
+    }
+    match value {
+        Some(value) => environment::set(&key, &value),
+        None => environment::remove(&key),
+    }
+    Ok(())
 }
 
 /// The working directory.
