@@ -33,6 +33,11 @@ const fn row(name: &'static str, stook: Side, other: Side, target: Option<f64>) 
     Row { name, stook, other, target, same_lines: false }
 }
 
+/// Start and join of a process that does nothing.
+const fn start(name: &'static str, arguments: &'static [&'static str], target: f64) -> Row {
+    row(name, Side::Pair("start", arguments), Side::Python("start", arguments), Some(target))
+}
+
 const fn same(row: Row) -> Row {
     Row { same_lines: true, ..row }
 }
@@ -40,10 +45,13 @@ const fn same(row: Row) -> Row {
 const ROWS: &[Row] = &[
     row("startup", Side::Code("1+1"), Side::PythonCode("1+1"), Some(10.0)),
     row("startup_empty", Side::Code("1+1"), Side::Empty, Some(0.5)),
-    row("spawn", Side::Pair("spawn"), Side::Python("spawn"), Some(10.0)),
-    row("spawn_512", Side::Pair("spawn_512"), Side::Python("spawn_512"), Some(10.0)),
-    row("spawn_512_alone", Side::Pair("spawn_512"), Side::Pair("spawn"), Some(0.9)),
-    row("queue_1m", Side::Pair("queue_1m"), Side::Python("queue_1m"), Some(5.0)),
+    start("spawn", &["spawn", "0"], 20.0),
+    start("fork", &["fork", "0"], 4.0),
+    start("forkserver", &["forkserver", "0"], 15.0),
+    start("forkserver_paced", &["forkserver", "0.005"], 15.0),
+    row("spawn_512", Side::Pair("start_512", &[]), Side::Python("start_512", &[]), Some(10.0)),
+    row("spawn_512_alone", Side::Pair("start_512", &[]), Side::Pair("start", &["spawn", "0"]), Some(0.9)),
+    row("queue_1m", Side::Pair("queue_1m", &[]), Side::Python("queue_1m", &[]), Some(5.0)),
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
     same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),

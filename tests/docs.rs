@@ -40,11 +40,17 @@ fn main() {
         Trial::test("docs::finds_blocks", checked(finds_blocks)),
         Trial::test("docs::knows_commands", checked(knows_commands)),
         Trial::test("docs::judges_blocks", checked(judges_blocks)),
+        Trial::test("docs::finds_dead_links", checked(finds_dead_links)),
         Trial::test("README.md::commands", commands),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in documents(root) {
         trials.extend(of_document(root, &file));
+        let name = format!("{}::links", file.strip_prefix(root).unwrap_or(&file).display());
+        trials.push(Trial::test(name, move || match dead_links(&file)?.as_slice() {
+            [] => Ok(()),
+            dead => Err(dead.join("\n").into()),
+        }));
     }
     match offered_methods() {
         Ok(methods) => trials.extend(of_scripts(root, &methods)),
@@ -60,9 +66,9 @@ fn checked(test: fn()) -> impl FnOnce() -> Result<(), Failed> {
     }
 }
 
-/// README.md and all below docs.
+/// README.md, all below docs, and what else explains something.
 fn documents(root: &Path) -> Vec<PathBuf> {
-    let mut files = vec![root.join("README.md")];
+    let mut files = vec![root.join("README.md"), root.join("scripts/README.md")];
     files.extend(below(&root.join("docs"), "md"));
     files
 }
@@ -72,6 +78,21 @@ fn below(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
     let files = entries.map(walkdir::DirEntry::into_path);
     files.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
+}
+
+/// The links of a document to files that are not there or have nothing in them; itself, if it has nothing in it.
+fn dead_links(file: &Path) -> std::io::Result<Vec<String>> {
+    let text = fs::read_to_string(file)?;
+    let folder = file.parent().unwrap_or(file);
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let files = targets.filter(|target| !target.contains("://") && !target.starts_with('#'));
+    let names = files.map(|target| target.split('#').next().unwrap_or(target));
+    let is_dead = |name: &&str| match fs::metadata(folder.join(name)) {
+        Ok(found) => found.is_file() && found.len() == 0,
+        Err(_) => true,
+    };
+    let itself = text.is_empty().then(|| "it is empty".to_owned());
+    Ok(itself.into_iter().chain(names.filter(is_dead).map(|name| format!("there is no {name}"))).collect())
 }
 
 /// The blocks of a document.
@@ -236,6 +257,19 @@ fn finds_blocks() {
         [("rhai", 2, "print(1);\n"), ("text", 6, "1\n"), ("md", 9, "```\n"), ("rhai,no_run", 12, "")]
     );
     assert_eq!(found[0].end, 5);
+}
+
+fn finds_dead_links() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dead = |text: &str| {
+        let file = folder.path().join("a.md");
+        fs::write(&file, text).expect("a document");
+        dead_links(&file).expect("it can be read").len()
+    };
+    fs::write(folder.path().join("empty.md"), "").expect("a document");
+    assert_eq!(dead("[a](a.md#part) [b](#part) [c](https://example.org/gone.md)"), 0);
+    assert_eq!(dead("[a](gone.md) [b](empty.md)"), 2);
+    assert_eq!(dead(""), 1);
 }
 
 fn knows_commands() {

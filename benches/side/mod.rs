@@ -10,14 +10,14 @@ use std::time::Instant;
 pub enum Side {
     /// `stook -e CODE`.
     Code(&'static str),
-    /// A script of `benches/pairs`.
-    Pair(&'static str),
+    /// A script of `benches/pairs` with its arguments.
+    Pair(&'static str, &'static [&'static str]),
     /// A script of `scripts` over the directory of files, on so many processes.
     Job(&'static str, &'static str),
     /// `python3 -c CODE`.
     PythonCode(&'static str),
-    /// A Python script of `benches/pairs`.
-    Python(&'static str),
+    /// A Python script of `benches/pairs` with its arguments.
+    Python(&'static str, &'static [&'static str]),
     /// The same over the directory of files, on so many processes.
     PythonJob(&'static str, &'static str),
     /// A Rust program with an empty `main`.
@@ -39,10 +39,10 @@ impl Side {
     pub fn title(self) -> String {
         match self {
             Side::Code(code) => format!("stook -e {code}"),
-            Side::Pair(name) => format!("{name}.rhai"),
+            Side::Pair(name, arguments) => format!("{name}.rhai {}", arguments.join(" ")),
             Side::Job(name, processes) => format!("{name}.rhai on {processes}"),
             Side::PythonCode(code) => format!("python3 -c {code}"),
-            Side::Python(name) => format!("{name}.py"),
+            Side::Python(name, arguments) => format!("{name}.py {}", arguments.join(" ")),
             Side::PythonJob(name, processes) => format!("{name}.py on {processes}"),
             Side::Empty => "empty Rust program".to_owned(),
         }
@@ -52,8 +52,8 @@ impl Side {
     fn command(self, tools: &Tools) -> Result<Command, String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut command = match self {
-            Side::Code(_) | Side::Pair(_) | Side::Job(..) => Command::new(env!("CARGO_BIN_EXE_stook")),
-            Side::PythonCode(_) | Side::Python(_) | Side::PythonJob(..) => {
+            Side::Code(_) | Side::Pair(..) | Side::Job(..) => Command::new(env!("CARGO_BIN_EXE_stook")),
+            Side::PythonCode(_) | Side::Python(..) | Side::PythonJob(..) => {
                 Command::new(tools.python.as_ref().ok_or("there is no python3")?)
             }
             Side::Empty => Command::new(tools.empty.as_ref().ok_or("rustc made no empty program")?),
@@ -61,8 +61,12 @@ impl Side {
         match self {
             Side::Code(code) => command.args(["-e", code]),
             Side::PythonCode(code) => command.args(["-c", code]),
-            Side::Pair(name) => command.arg(root.join(format!("benches/pairs/{name}.rhai"))),
-            Side::Python(name) => command.arg(root.join(format!("benches/pairs/{name}.py"))),
+            Side::Pair(name, arguments) => {
+                command.arg(root.join(format!("benches/pairs/{name}.rhai"))).args(arguments)
+            }
+            Side::Python(name, arguments) => {
+                command.arg(root.join(format!("benches/pairs/{name}.py"))).args(arguments)
+            }
             Side::Job(name, _) => command.arg(root.join(format!("scripts/{name}.rhai"))),
             Side::PythonJob(name, _) => command.arg(root.join(format!("benches/pairs/{name}.py"))),
             Side::Empty => &mut command,
@@ -98,7 +102,7 @@ impl Side {
             let first = stderr.lines().next().unwrap_or("without a word");
             return Err(format!("{}: {}: {first}", self.title(), output.status));
         }
-        if !matches!(self, Side::Pair(_) | Side::Python(_)) {
+        if !matches!(self, Side::Pair(..) | Side::Python(..)) {
             return Ok((elapsed, stdout));
         }
         let printed = stdout.lines().find_map(|line| line.strip_prefix("seconds:")?.trim().parse().ok());

@@ -55,6 +55,8 @@ pub fn enter(argument: &str) -> io::Result<bool> {
         generation: generation.parse().map_err(|_| invalid())?,
     };
     segment::inherit().map_err(|_| invalid())?;
+    // The system would call it after the link to the program that it was started by.
+    process::show_name(c"stook");
     prepare();
     obey();
     if !table::enter(id) {

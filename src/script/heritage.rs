@@ -2,7 +2,7 @@
 //! starts processes itself, what it logs, and (where the system does not hand them on) the working directory
 //! and the environment.
 
-use std::path::Path;
+use std::cell::RefCell;
 
 use rhai::{Array, Blob, Dynamic};
 
@@ -112,13 +112,23 @@ impl Heritage {
         logger::set(self.logging);
         if let Some((directory, variables)) = self.surroundings {
             environment::unpack(&variables);
-            // Mostly it is there already, which is cheaper to see than to do.
-            if std::env::current_dir().ok().as_deref() != Some(Path::new(&directory)) {
+            // Mostly it is there already, as the fork server was.
+            if HERE.with_borrow(|here| *here != directory) {
                 std::env::set_current_dir(directory)?;
             }
         }
         Ok(())
     }
+}
+
+thread_local! {
+    /// The directory in which the fork server made this process.
+    static HERE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// This process, the fork server, makes its children in the directory where it is now.
+pub fn settle() {
+    HERE.set(directory());
 }
 
 /// This process's working directory, in words that another process understands while this one lives.

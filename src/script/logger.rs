@@ -117,7 +117,8 @@ pub fn register(engine: &mut Engine) {
         .register_fn("to_string", |_: &mut Logger| {
             format!("<Logger stook ({})>", level_name(settings().level))
         });
-    for (name, number) in LEVELS.iter().skip(1) {
+    // `debug` is Rhai's own word, and not for methods: that level is for `log`.
+    for (name, number) in LEVELS.iter().skip(2) {
         engine.register_fn(name.to_lowercase(), |_: &mut Logger, message: Dynamic| {
             record(*number, || message.to_string());
         });

@@ -54,26 +54,20 @@ impl Stage {
         self.ready.replace(ast.ok().map(|ast| Compiler::new().compile(&ast).into_shared()));
     }
 
-    /// Compiles what [`Stage::rehearse`] runs.
-    ///
-    /// # Panics
-    /// Never: the text is ours.
-    pub fn rehearsal(&self) -> Option<run::Compiled> {
-        let ast = self.engine.compile("let f = |x| [x].len(); f.call(1)").ok()?;
-        Some(Compiler::new().compile(&ast).into_shared())
-    }
-
-    /// Does what every job does, on nothing: the pages of memory that this takes are this process's own when
-    /// the real one comes.
-    pub fn rehearse(&self, rehearsal: &run::Compiled) {
+    /// What every job does, on nothing: the pages of memory that it takes are the process's own when the real
+    /// one comes.
+    pub fn rehearsal(&self) -> impl Fn() {
         let heritage = Heritage::new("", &[], Method::ForkServer).to_value();
-        let parts = [("heritage", &heritage), ("kind", &"call".into())];
-        if let Ok(parcel) = start::pack(&[], &parts, &Carry)
-            && let Ok(values) = start::unpack(&parcel, &Carry)
-        {
-            values.into_iter().for_each(|value| drop(Heritage::from_value(value)));
+        let parcel = start::pack(&[], &[("heritage", &heritage)], &Carry).ok();
+        let ast = self.engine.compile("let f = |x| [x].len(); f.call(1)").ok();
+        let compiled = ast.map(|ast| Compiler::new().compile(&ast).into_shared());
+        move || {
+            let values = parcel.as_ref().and_then(|parcel| start::unpack(parcel, &Carry).ok());
+            values.into_iter().flatten().for_each(|value| drop(Heritage::from_value(value)));
+            if let Some(compiled) = &compiled {
+                let _ = run::evaluate(&self.engine, &mut Scope::new(), compiled);
+            }
         }
-        let _ = run::evaluate(&self.engine, &mut Scope::new(), rehearsal);
     }
 
     /// The engine.

@@ -6,7 +6,7 @@
 use rhai::Position;
 
 use super::stage::Stage;
-use super::{enter, runtime};
+use super::{enter, heritage, runtime};
 use crate::process::forkserver;
 use crate::sys::signal;
 
@@ -19,12 +19,8 @@ pub fn live(files: &[String]) -> ! {
     let stage = Stage::build();
     stage.prepare();
     preload(&stage, files);
-    let rehearsal = stage.rehearsal();
-    forkserver::serve(|| {
-        if let Some(rehearsal) = &rehearsal {
-            stage.rehearse(rehearsal);
-        }
-    });
+    heritage::settle();
+    forkserver::serve(stage.rehearsal());
     enter::served(&stage, program.as_ref())
 }
 

@@ -20,26 +20,39 @@ pub fn environment() -> Vec<CString> {
 
 /// The environment as one piece: `NAME=value`, each ended by a zero byte.
 pub fn packed() -> Vec<u8> {
-    let mut packed = Vec::with_capacity(4096);
-    // SAFETY: the array that the C library keeps ends with a null pointer and names strings that end with a
-    // zero byte; the process runs one thread, so nobody changes it meanwhile.
-    unsafe {
-        let mut entry = environ;
-        while !entry.is_null() && !(*entry).is_null() {
-            packed.extend_from_slice(CStr::from_ptr(*entry).to_bytes_with_nul());
-            entry = entry.add(1);
-        }
+    let mut packed = Vec::new();
+    for entry in entries() {
+        packed.extend_from_slice(entry.to_bytes_with_nul());
     }
     packed
 }
 
-unsafe extern "C" {
-    static environ: *const *const libc::c_char;
+/// What the C library has, in its order.
+fn entries() -> impl Iterator<Item = &'static CStr> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    // SAFETY: the array that the C library keeps ends with a null pointer and names strings that end with a
+    // zero byte; the process runs one thread, so nobody changes it while the iterator lives.
+    let at = |index| unsafe {
+        let entry = if environ.is_null() { std::ptr::null() } else { *environ.add(index) };
+        (!entry.is_null()).then(|| CStr::from_ptr(entry))
+    };
+    (0..).map_while(at)
+}
+
+/// Whether [`packed`] would give this.
+fn is(wanted: &[u8]) -> bool {
+    let mut rest = Some(wanted);
+    for entry in entries() {
+        rest = rest.and_then(|rest| rest.strip_prefix(entry.to_bytes_with_nul()));
+    }
+    rest.is_some_and(<[u8]>::is_empty)
 }
 
 /// Makes the environment what [`packed`] gave in another process.
 pub fn unpack(wanted: &[u8]) {
-    if wanted == packed() {
+    if is(wanted) {
         return;
     }
     let entries = wanted.split(|byte| *byte == 0).filter_map(|entry| {

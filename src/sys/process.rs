@@ -149,6 +149,11 @@ pub fn signal_on_parent_death(signal: i32) {
     let _ = nix::sys::prctl::set_pdeathsig(Signal::try_from(signal).ok());
 }
 
+/// What the system's process list calls this process, up to 15 bytes.
+pub fn show_name(name: &CStr) {
+    let _ = nix::sys::prctl::set_name(name);
+}
+
 /// Orphaned descendants become children of this process instead of init's.
 pub fn become_subreaper() {
     let _ = nix::sys::prctl::set_child_subreaper(true);

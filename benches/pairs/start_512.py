@@ -1,4 +1,4 @@
-# As spawn, in a parent that holds 512 MiB.
+# As start with spawn, in a parent that holds 512 MiB.
 import multiprocessing
 import time
 
