@@ -327,3 +327,29 @@ pub(super) fn sweep_entries(slot: &super::table::Slot, _held: &Held<'_>) {
         hand.give_up();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::arena::blocks::used;
+    use crate::arena::parcel::Parcel;
+    use crate::arena::sweep;
+    use crate::arena::table::{self, Role};
+    use crate::arena::testing::session;
+
+    #[test]
+    fn what_a_forked_child_has_in_its_memory_lives_until_it_ends() {
+        let _session = session();
+        let before = used();
+        let parcel = Parcel::new(b"inherited", &[]).expect("memory");
+        let alone = used();
+        let child = table::claim("child", Role::Process).expect("a slot");
+        super::copy_to(child.slot().expect("just claimed")).expect("memory");
+        let with_table = used();
+        assert!(with_table > alone, "the child has a table of its own");
+        drop(parcel);
+        assert_eq!(used(), with_table, "the child still counts what its parent let go of");
+        child.slot().expect("it lives").presume_dead();
+        sweep::release(child);
+        assert_eq!(used(), before);
+    }
+}

@@ -208,7 +208,8 @@ pub fn reap_children() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arena::testing::session;
+    use crate::arena::testing::{Child, session};
+    use crate::sys::process;
 
     #[test]
     fn a_slot_names_one_process_only() {
@@ -224,5 +225,48 @@ mod tests {
         assert_eq!(next.slot().map(|slot| slot.name().len()), Some(64));
         next.slot().expect("claimed").presume_dead();
         super::super::sweep::release(next);
+    }
+
+    /// A process that stands by until somebody takes it, and then ends with 7.
+    fn standing_by() -> Child {
+        let child = Child::run(|| {
+            stand_by();
+            let me = me().expect("a slot");
+            while me.state() != RUNNING {
+                std::thread::yield_now();
+            }
+            process::exit_now(7);
+        });
+        while child.id.slot().map(Slot::state) != Some(SPARE) {
+            std::thread::yield_now();
+        }
+        child
+    }
+
+    #[test]
+    fn a_spare_process_is_taken_once() {
+        let _session = session();
+        let child = standing_by();
+        let id = take_spare("taken", Role::Daemon).expect("there is one");
+        assert_eq!(id, child.id);
+        let slot = id.slot().expect("it lives");
+        assert_eq!((slot.name().as_str(), slot.role(), slot.state()), ("taken", Role::Daemon, STARTING));
+        assert_eq!(slot.creator(), my_id());
+        assert_eq!(take_spare("taken", Role::Daemon), None);
+        go(slot);
+        assert_eq!(child.wait(), Some(process::End::Exited(7)));
+    }
+
+    #[test]
+    fn a_spare_process_that_was_killed_is_not_taken() {
+        let _session = session();
+        let child = standing_by();
+        process::kill(child.pid, process::SIGKILL).expect("it may be killed");
+        // It is a zombie still: only its lifeline says that it is dead.
+        while child.id.slot().is_some_and(Slot::is_alive) {
+            std::thread::yield_now();
+        }
+        assert_eq!(take_spare("taken", Role::Process), None);
+        child.wait();
     }
 }
