@@ -253,6 +253,11 @@ impl Slot {
         self.waiting.store(what as u32, Ordering::Relaxed);
     }
 
+    /// Whether this process waits for something now.
+    pub fn waits_now(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) != Waiting::Nothing as u32
+    }
+
     /// The line of the script that runs now (of the last call that may wait).
     pub fn at_line(&self, line: u32) {
         self.line.store(line, Ordering::Relaxed);

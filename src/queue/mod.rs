@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use rhai::Dynamic;
 
 use crate::arena::blocks::OutOfMemory;
-use crate::sync::channel::{Channel, PutError, TakeError};
+use crate::sync::channel::{Channel, PutError, Shape, TakeError};
 use crate::sys::clock::Deadline;
 use crate::wire::{self, DecodeError, EncodeError, Handles};
 
@@ -17,6 +17,21 @@ const KEEP: usize = 1 << 20;
 
 thread_local! {
     static BUFFERS: RefCell<(Vec<u8>, Vec<u64>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// What a `SimpleQueue` holds before `put` waits for a reader, in bytes: as much as a pipe.
+const PIPE: u64 = 64 << 10;
+
+/// The kinds of queues that scripts know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavor {
+    Queue,
+    Joinable,
+    Simple,
+}
+
+impl Flavor {
+    const ALL: [Self; 3] = [Self::Queue, Self::Joinable, Self::Simple];
 }
 
 /// A queue; a clone is the same queue.
@@ -46,12 +61,19 @@ pub enum ReceiveError {
 }
 
 impl Queue {
-    /// Makes a queue of at most `limit` values; 0 is no limit.
+    /// Makes a queue of that kind, of at most `limit` values; 0 is no limit.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn new(limit: u64) -> Result<Self, OutOfMemory> {
-        Channel::new(limit).map(Self)
+    pub fn new(flavor: Flavor, limit: u64) -> Result<Self, OutOfMemory> {
+        let capacity = if flavor == Flavor::Simple { PIPE } else { 0 };
+        Channel::shaped(Shape { limit, capacity, flavor: flavor as u64 }).map(Self)
+    }
+
+    /// Which kind it is.
+    pub fn flavor(&self) -> Flavor {
+        let number = self.0.flavor();
+        Flavor::ALL.into_iter().find(|flavor| *flavor as u64 == number).unwrap_or(Flavor::Queue)
     }
 
     /// The queue at `offset`, which somebody holds while this is called.

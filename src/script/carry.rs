@@ -2,8 +2,8 @@
 
 use rhai::Dynamic;
 
+use super::queue;
 use crate::arena::handle::{self, Kind};
-use crate::queue::Queue;
 use crate::wire::Handles;
 
 /// Knows every type of the API that can travel.
@@ -12,12 +12,12 @@ pub struct Carry;
 
 impl Handles for Carry {
     fn detach(&self, value: &Dynamic) -> Option<u64> {
-        value.read_lock::<Queue>().map(|queue| queue.channel().offset())
+        queue::offset(value)
     }
 
     fn attach(&self, offset: u64) -> Option<Dynamic> {
         match handle::kind_at(offset)? {
-            Kind::Queue => Queue::open(offset).ok().map(Dynamic::from),
+            Kind::Queue => queue::open(offset),
             Kind::Parcel | Kind::Pool => None,
         }
     }

@@ -20,13 +20,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::chunk::{self, FIRST, INLINE, LATER, START};
+use super::chunk::{self, FIRST, START};
 use super::wait::{GaveUp, WaitPoint};
-use crate::arena::blocks::{self, Block, OutOfMemory, Use};
+use crate::arena::blocks::{Block, OutOfMemory, Use};
 use crate::arena::bundle::Bundle;
-
+use crate::arena::guard::Held;
 use crate::arena::handle::{Handle, Kind, Object, on_destroy};
-use crate::arena::segment::{at, nowhere};
+use crate::arena::segment::at;
 use crate::arena::table::{Waiting, waiting_for};
 use crate::sys::clock::Deadline;
 
@@ -42,9 +42,29 @@ struct Layout {
     spare: AtomicU64,
     /// Messages it may hold; 0 is no limit.
     limit: AtomicU64,
+    /// Bytes it may hold; 0 is no limit. A message that has no room even alone is put all the same, and its
+    /// producer waits until it is taken.
+    capacity: AtomicU64,
+    /// What it is to those who use it.
+    flavor: AtomicU64,
     closed: AtomicU64,
+    /// Messages whose work is done: `put - done` are unfinished.
+    done: AtomicU64,
     items: WaitPoint,
     room: WaitPoint,
+    /// No message is unfinished.
+    idle: WaitPoint,
+}
+
+/// How a channel is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shape {
+    /// Messages it may hold; 0 is no limit.
+    pub limit: u64,
+    /// Bytes it may hold; 0 is no limit.
+    pub capacity: u64,
+    /// What it is to those who use it: a number that means something to them.
+    pub flavor: u64,
 }
 
 /// See the head of this file. A clone is the same channel.
@@ -113,6 +133,14 @@ impl Channel {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(limit: u64) -> Result<Self, OutOfMemory> {
+        Self::shaped(Shape { limit, ..Shape::default() })
+    }
+
+    /// Makes a channel.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn shaped(shape: Shape) -> Result<Self, OutOfMemory> {
         let handle = Handle::create(Kind::Queue, size_of::<Layout>(), |place| {
             // SAFETY: memory of that size in this process's hand; the fields are atomics.
             let layout: &Layout = unsafe { &*place.cast() };
@@ -123,14 +151,18 @@ impl Channel {
                 &layout.taken,
                 &layout.spare,
                 &layout.closed,
+                &layout.done,
             ] {
                 word.store(0, Ordering::Relaxed);
             }
             layout.head.store(START, Ordering::Relaxed);
             layout.tail.store(START, Ordering::Relaxed);
-            layout.limit.store(limit, Ordering::Relaxed);
-            layout.items.reset();
-            layout.room.reset();
+            layout.limit.store(shape.limit, Ordering::Relaxed);
+            layout.capacity.store(shape.capacity, Ordering::Relaxed);
+            layout.flavor.store(shape.flavor, Ordering::Relaxed);
+            for point in [&layout.items, &layout.room, &layout.idle] {
+                point.reset();
+            }
         })?;
         let layout = layout(handle.offset());
         let chunk = Block::new(FIRST - 16, Use::Bytes)?;
@@ -180,6 +212,11 @@ impl Channel {
         self.layout().limit.load(Ordering::Relaxed)
     }
 
+    /// What it is to those who use it.
+    pub fn flavor(&self) -> u64 {
+        self.layout().flavor.load(Ordering::Relaxed)
+    }
+
     /// Nothing can be put any more; what is there can be taken.
     pub fn close(&self) {
         let layout = self.layout();
@@ -191,104 +228,6 @@ impl Channel {
         }
         layout.items.wake_all();
         layout.room.wake_all();
-    }
-
-    /// Puts a message that refers to the objects at `references`, which this process holds.
-    ///
-    /// # Errors
-    /// [`PutError`]; the channel is then as it was.
-    pub fn put(&self, message: &[u8], references: &[u64], deadline: Deadline) -> Result<(), PutError> {
-        self.put_for(message, references, deadline, nowhere())
-    }
-
-    /// As [`Channel::put`], and empties `claim` in the same commit (invariant 5).
-    ///
-    /// # Errors
-    /// [`PutError`]; the channel and the claim are then as they were.
-    pub fn put_for(
-        &self,
-        message: &[u8],
-        references: &[u64],
-        deadline: Deadline,
-        claim: &AtomicU64,
-    ) -> Result<(), PutError> {
-        let layout = self.layout();
-        let bundle = if references.is_empty() { None } else { Some(Bundle::new(references)?) };
-        let block = if message.len() > INLINE { Some(filled(message)?) } else { None };
-        let size = chunk::entry_size(message.len(), bundle.is_some());
-        let mut fresh: Option<Block> = None;
-        let wake = loop {
-            let held = layout.object.guard.lock();
-            if layout.closed.load(Ordering::Relaxed) != 0 {
-                return Err(PutError::Closed);
-            }
-            let put = layout.put.load(Ordering::Relaxed);
-            let limit = layout.limit.load(Ordering::Relaxed);
-            if limit != 0 && put - layout.taken.load(Ordering::Relaxed) >= limit {
-                let ticket = layout.room.enter();
-                drop(held);
-                waiting_for(Waiting::Put, self.offset(), || layout.room.sleep(ticket, deadline))
-                    .map_err(PutError::GaveUp)?;
-                continue;
-            }
-            let bundle_at = bundle.as_ref().map_or(0, Bundle::offset);
-            let block_at = block.as_ref().map_or(0, Block::offset);
-            let bundle_hand = bundle.as_ref().map_or(nowhere(), Bundle::hand);
-            let block_hand = block.as_ref().map_or(nowhere(), Block::hand);
-            let tail_chunk = layout.tail_chunk.load(Ordering::Relaxed);
-            let tail = layout.tail.load(Ordering::Relaxed);
-            // Room for the entry and for the head of 0 that may have to follow.
-            if tail + size + 8 <= blocks::capacity(tail_chunk) {
-                chunk::write(tail_chunk, tail, message, bundle_at, block_at);
-                let visible = [(&layout.tail, tail + size), (&layout.put, put + 1)];
-                if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim, nowhere()) {
-                    held.commit(visible);
-                } else {
-                    let [tail, put] = visible;
-                    held.commit([tail, put, (bundle_hand, 0), (block_hand, 0), (claim, 0)]);
-                }
-                break layout.items.changed();
-            }
-            let spare = layout.spare.load(Ordering::Relaxed);
-            let (next, source) = match &fresh {
-                _ if spare != 0 => (spare, &layout.spare),
-                Some(chunk) => (chunk.offset(), chunk.hand()),
-                None => {
-                    drop(held);
-                    fresh = Some(Block::new(LATER - 16, Use::Bytes)?);
-                    continue;
-                }
-            };
-            chunk::next(next).store(0, Ordering::Relaxed);
-            chunk::write(next, START, message, bundle_at, block_at);
-            chunk::write_end(tail_chunk, tail);
-            held.commit([
-                (chunk::next(tail_chunk), next),
-                (&layout.tail_chunk, next),
-                (&layout.tail, START + size),
-                (&layout.put, put + 1),
-                (source, 0),
-                (bundle_hand, 0),
-                (block_hand, 0),
-                (claim, 0),
-            ]);
-            if spare == 0
-                && let Some(chunk) = fresh.take()
-            {
-                chunk.published();
-            }
-            break layout.items.changed();
-        };
-        if let Some(bundle) = bundle {
-            bundle.published();
-        }
-        if let Some(block) = block {
-            block.published();
-        }
-        if wake {
-            layout.items.wake_one();
-        }
-        Ok(())
     }
 
     /// Takes the oldest message; its bytes are put into `buffer`, which is emptied first.
@@ -329,12 +268,24 @@ impl Channel {
                 take::next_chunk(layout, held);
                 continue;
             };
-            let wake = layout.limit.load(Ordering::Relaxed) != 0 && layout.room.changed();
-            drop(held);
-            if wake {
-                layout.room.wake_one();
-            }
+            self.made_room(held);
             return Ok(message);
+        }
+    }
+
+    /// A message is gone: producers may have room, and the one that waits for its own message may go on.
+    fn made_room(&self, held: Held<'_>) {
+        let layout = self.layout();
+        if layout.capacity.load(Ordering::Relaxed) != 0 {
+            layout.room.changed_for_all();
+            drop(held);
+            layout.room.wake_all();
+            return;
+        }
+        let wake = layout.limit.load(Ordering::Relaxed) != 0 && layout.room.changed();
+        drop(held);
+        if wake {
+            layout.room.wake_one();
         }
     }
 
@@ -361,16 +312,9 @@ impl Channel {
     }
 }
 
-/// A block with the bytes of a large message.
-fn filled(message: &[u8]) -> Result<Block, OutOfMemory> {
-    let mut block = Block::new(message.len() as u64, Use::Bytes)?;
-    if let Some(place) = block.bytes_mut().get_mut(..message.len()) {
-        place.copy_from_slice(message);
-    }
-    Ok(block)
-}
-
+mod put;
 mod take;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@ use super::*;
 use crate::arena::blocks::used;
 use crate::arena::parcel::Parcel;
 use crate::arena::testing::{Child, Random, session};
+use crate::sync::chunk::INLINE;
+use crate::sys::process::End;
 
 fn now() -> Deadline {
     Deadline::after(Some(0.0))
@@ -177,4 +179,68 @@ fn killed_producers_and_consumers_tear_nothing() {
     assert!(lost <= killed_producers + killed_consumers, "{lost} lost");
     drop((channel, board));
     assert_eq!(used(), before, "nothing of the dead is left");
+}
+
+/// Runs `body` in a child and waits until that waits for something.
+fn waiting(body: impl FnOnce()) -> Child {
+    let child = Child::run(body);
+    let started = Instant::now();
+    while !child.id.slot().is_some_and(|slot| slot.waits_now()) {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not wait");
+        std::thread::yield_now();
+    }
+    child
+}
+
+#[test]
+fn a_producer_waits_for_room_in_bytes_and_for_the_reader_of_what_has_none() {
+    let _session = session();
+    register();
+    let before = used();
+    let channel = Channel::shaped(Shape { capacity: 1000, ..Shape::default() }).expect("memory");
+    channel.put(&[1; 500], &[], now()).expect("room");
+    assert_eq!(channel.put(&[2; 500], &[], now()), Err(PutError::GaveUp(GaveUp::TimedOut)));
+    let put = |message: &[u8]| {
+        let channel = Channel::open(channel.offset()).expect("memory");
+        crate::sys::process::exit_now(i32::from(channel.put(message, &[], Deadline::Never).is_err()));
+    };
+    let crowded = waiting(|| put(&[3; 900]));
+    assert_eq!(take(&channel), Some(vec![1; 500]));
+    assert_eq!(crowded.wait(), Some(End::Exited(0)));
+    assert_eq!(take(&channel), Some(vec![3; 900]));
+    let too_large = waiting(|| put(&[4; 100_000]));
+    assert_eq!(channel.len(), 1, "it is there already");
+    assert_eq!(take(&channel), Some(vec![4; 100_000]));
+    assert_eq!(too_large.wait(), Some(End::Exited(0)));
+    let killed = waiting(|| put(&[5; 100_000]));
+    killed.kill();
+    assert_eq!(take(&channel), Some(vec![5; 100_000]), "what a killed producer put stays");
+    drop(channel);
+    assert_eq!(used(), before, "nothing is left");
+}
+
+#[test]
+fn work_is_unfinished_until_it_is_done_also_after_one_who_waited_was_killed() {
+    let _session = session();
+    register();
+    let channel = Channel::new(0).expect("memory");
+    assert!(!channel.task_done(), "nothing was put");
+    for _ in 0..2 {
+        channel.put(b"work", &[], now()).expect("room");
+    }
+    assert_eq!(channel.join(now()), Ok(false));
+    let join = || {
+        let channel = Channel::open(channel.offset()).expect("memory");
+        crate::sys::process::exit_now(i32::from(channel.join(Deadline::Never) != Ok(true)));
+    };
+    waiting(join).kill();
+    let (one, other) = (waiting(join), waiting(join));
+    assert!(channel.task_done());
+    assert_eq!(channel.join(now()), Ok(false));
+    assert!(channel.task_done());
+    assert_eq!((one.wait(), other.wait()), (Some(End::Exited(0)), Some(End::Exited(0))));
+    assert!(!channel.task_done());
+    channel.put(b"work", &[], now()).expect("room");
+    channel.close_at_once();
+    assert_eq!((channel.len(), channel.join(now())), (0, Ok(true)));
 }

@@ -1,0 +1,159 @@
+//! How messages come into a channel, and what their producers wait for.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Channel, PutError};
+use crate::arena::blocks::{self, Block, OutOfMemory, Use};
+use crate::arena::bundle::Bundle;
+use crate::arena::segment::nowhere;
+use crate::arena::table::{Waiting, waiting_for};
+use crate::sync::chunk::{self, INLINE, LATER, START};
+use crate::sys::clock::Deadline;
+
+impl Channel {
+    /// Puts a message that refers to the objects at `references`, which this process holds.
+    ///
+    /// # Errors
+    /// [`PutError`]; the channel is then as it was.
+    pub fn put(&self, message: &[u8], references: &[u64], deadline: Deadline) -> Result<(), PutError> {
+        self.put_for(message, references, deadline, nowhere())
+    }
+
+    /// As [`Channel::put`], and empties `claim` in the same commit (invariant 5).
+    ///
+    /// # Errors
+    /// [`PutError`]; the channel and the claim are then as they were.
+    pub fn put_for(
+        &self,
+        message: &[u8],
+        references: &[u64],
+        deadline: Deadline,
+        claim: &AtomicU64,
+    ) -> Result<(), PutError> {
+        let layout = self.layout();
+        let bundle = if references.is_empty() { None } else { Some(Bundle::new(references)?) };
+        let block = if message.len() > INLINE { Some(filled(message)?) } else { None };
+        let size = chunk::entry_size(message.len(), bundle.is_some());
+        let mut fresh: Option<Block> = None;
+        let (wake, number) = loop {
+            let held = layout.object.guard.lock();
+            if layout.closed.load(Ordering::Relaxed) != 0 {
+                return Err(PutError::Closed);
+            }
+            let put = layout.put.load(Ordering::Relaxed);
+            let limit = layout.limit.load(Ordering::Relaxed);
+            let there = put - layout.taken.load(Ordering::Relaxed);
+            let capacity = layout.capacity.load(Ordering::Relaxed);
+            let crowded = capacity != 0 && there != 0 && self.bytes() + size > capacity;
+            if limit != 0 && there >= limit || crowded {
+                let ticket = layout.room.enter();
+                drop(held);
+                waiting_for(Waiting::Put, self.offset(), || layout.room.sleep(ticket, deadline))
+                    .map_err(PutError::GaveUp)?;
+                continue;
+            }
+            let bundle_at = bundle.as_ref().map_or(0, Bundle::offset);
+            let block_at = block.as_ref().map_or(0, Block::offset);
+            let bundle_hand = bundle.as_ref().map_or(nowhere(), Bundle::hand);
+            let block_hand = block.as_ref().map_or(nowhere(), Block::hand);
+            let tail_chunk = layout.tail_chunk.load(Ordering::Relaxed);
+            let tail = layout.tail.load(Ordering::Relaxed);
+            // Room for the entry and for the head of 0 that may have to follow.
+            if tail + size + 8 <= blocks::capacity(tail_chunk) {
+                chunk::write(tail_chunk, tail, message, bundle_at, block_at);
+                let visible = [(&layout.tail, tail + size), (&layout.put, put + 1)];
+                if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim, nowhere()) {
+                    held.commit(visible);
+                } else {
+                    let [tail, put] = visible;
+                    held.commit([tail, put, (bundle_hand, 0), (block_hand, 0), (claim, 0)]);
+                }
+                break (layout.items.changed(), put);
+            }
+            let spare = layout.spare.load(Ordering::Relaxed);
+            let (next, source) = match &fresh {
+                _ if spare != 0 => (spare, &layout.spare),
+                Some(chunk) => (chunk.offset(), chunk.hand()),
+                None => {
+                    drop(held);
+                    fresh = Some(Block::new(LATER - 16, Use::Bytes)?);
+                    continue;
+                }
+            };
+            chunk::next(next).store(0, Ordering::Relaxed);
+            chunk::write(next, START, message, bundle_at, block_at);
+            chunk::write_end(tail_chunk, tail);
+            held.commit([
+                (chunk::next(tail_chunk), next),
+                (&layout.tail_chunk, next),
+                (&layout.tail, START + size),
+                (&layout.put, put + 1),
+                (source, 0),
+                (bundle_hand, 0),
+                (block_hand, 0),
+                (claim, 0),
+            ]);
+            if spare == 0
+                && let Some(chunk) = fresh.take()
+            {
+                chunk.published();
+            }
+            break (layout.items.changed(), put);
+        };
+        if let Some(bundle) = bundle {
+            bundle.published();
+        }
+        if let Some(block) = block {
+            block.published();
+        }
+        if wake {
+            layout.items.wake_one();
+        }
+        let capacity = layout.capacity.load(Ordering::Relaxed);
+        if capacity != 0 && message.len() as u64 > capacity {
+            self.wait_until_taken(number)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until message `number` was taken, or nobody takes any more.
+    fn wait_until_taken(&self, number: u64) -> Result<(), PutError> {
+        let layout = self.layout();
+        loop {
+            let held = layout.object.guard.lock();
+            let closed = layout.closed.load(Ordering::Relaxed) != 0;
+            if closed || layout.taken.load(Ordering::Relaxed) > number {
+                return Ok(());
+            }
+            let ticket = layout.room.enter();
+            drop(held);
+            waiting_for(Waiting::Put, self.offset(), || layout.room.sleep(ticket, Deadline::Never))
+                .map_err(PutError::GaveUp)?;
+        }
+    }
+
+    /// How many bytes the messages take in their chunks. Under the guard.
+    fn bytes(&self) -> u64 {
+        let layout = self.layout();
+        let (mut chunk, last) =
+            (layout.head_chunk.load(Ordering::Relaxed), layout.tail_chunk.load(Ordering::Relaxed));
+        let mut bytes = layout.tail.load(Ordering::Relaxed);
+        let mut start = layout.head.load(Ordering::Relaxed);
+        // A capacity is less than a few chunks, so there are few.
+        while chunk != last && chunk != 0 {
+            bytes += blocks::capacity(chunk) - start;
+            start = 0;
+            chunk = chunk::next(chunk).load(Ordering::Relaxed);
+        }
+        bytes - start
+    }
+}
+
+/// A block with the bytes of a large message.
+fn filled(message: &[u8]) -> Result<Block, OutOfMemory> {
+    let mut block = Block::new(message.len() as u64, Use::Bytes)?;
+    if let Some(place) = block.bytes_mut().get_mut(..message.len()) {
+        place.copy_from_slice(message);
+    }
+    Ok(block)
+}
