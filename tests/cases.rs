@@ -85,7 +85,7 @@ fn run(code: i32, stdout: &str, stderr: &str) -> Run {
 fn reads_every_comment() {
     let text = "// covers: process.01 queue.02\n// methods: spawn fork\n// args: a  b\n// stdin: x y\n// stdin:\n\
         let a = \"http://x\"; // expect: http://x\n// expect:\n// expect-unordered: b\n//expect-unordered: c\n\
-        // expect:  two spaces\n// exit: -9\n// expect stderr: ^Error: \\d+$\n// nothing: else\n";
+        // expect:  two spaces\n// exit: -9\n// options: --memory 5\n// stdout: closed\n// stderr: full\n// as: -e\n// program: copied\n// expect stderr: ^Error: \\d+$\n// nothing: else\n";
     let case = case(text);
     let line = |text: &str| Output::Line(text.to_owned());
     let any_order = Output::AnyOrder(vec!["b".to_owned(), "c".to_owned()]);
@@ -93,6 +93,9 @@ fn reads_every_comment() {
     assert_eq!(case.stderr.len(), 1);
     assert_eq!(case.exit, -9);
     assert_eq!(case.args, ["a", "b"]);
+    assert_eq!(case.options, ["--memory", "5"]);
+    assert_eq!(case.redirections, [">&-", "2>/dev/full"]);
+    assert_eq!((case.run_as.as_deref(), case.copied_program), (Some("-e"), true));
     assert_eq!(case.stdin, "x y\n\n");
     assert_eq!(case.covers, ["process.01", "queue.02"]);
     assert_eq!(case.methods, Methods::Only(vec!["spawn".to_owned(), "fork".to_owned()]));
@@ -111,6 +114,8 @@ fn refuses_comments_that_make_no_sense() {
         "print(1); // Expect: 1",
         "// expect stdout: 1",
         "// expect : 1",
+        "// stdout: open",
+        "// program: another",
     ];
     for text in senseless {
         assert!(Case::parse(text).is_err(), "{text}");
@@ -222,4 +227,17 @@ fn fails_a_script_that_expects_something_else() {
     assert!(verdict("print(1); // expect: 1\n// exit: 1").is_err());
     assert!(verdict("print(1);").is_err());
     assert!(verdict("throw 1;").is_err());
+    for place in ["-", "-e", "script", "other.rhai"] {
+        let name = if place == "-" { "<stdin>" } else { place };
+        let name = if place == "-e" { "<command line>" } else { name };
+        assert_eq!(verdict(&format!("// as: {place}\nthrow 1;\n// exit: 1\n// expect stderr: {name}")), Ok(()));
+    }
+    assert_eq!(verdict("print(exists(\"stook\")); // expect: true\n// program: copied"), Ok(()));
+    assert_eq!(verdict("print(1);\n// stdout: closed"), Ok(()));
+    assert_eq!(verdict("try { queue.put(1) } catch { throw 1 }\n// exit: 1\n// stderr: closed"), Ok(()));
+    assert_eq!(
+        verdict("let q = Queue(); try { q.put(blob(9_000_000)) } catch (e) { print(e.kind); } // expect: MemoryError\n\
+                 // options: --memory 1000000"),
+        Ok(())
+    );
 }

@@ -14,7 +14,7 @@ use support::case::Case;
 use walkdir::WalkDir;
 
 /// The areas that are complete: a case covers each of their rows that applies, and this stays so.
-const COMPLETE: &[&str] = &[];
+const COMPLETE: &[&str] = &["joinablequeue", "mainguard", "process", "simplequeue", "startmethods"];
 
 /// The ids that each case covers, by the case's path.
 fn covered() -> BTreeMap<String, Vec<String>> {

@@ -33,6 +33,9 @@ pub fn wait(ids: &[ProcessId], deadline: Deadline) -> Result<Vec<bool>, GaveUp> 
 fn has_ended(id: ProcessId) -> bool {
     id.slot().is_none_or(|slot| {
         slot.reap();
-        matches!(slot.state(), ENDED | FREE)
+        // A child of this process has ended when there is an exit code to ask for; of any other one it is
+        // enough to know that it is dead.
+        let mine = slot.creator() == table::my_id();
+        matches!(slot.state(), ENDED | FREE) || !mine && !slot.is_alive()
     })
 }

@@ -35,6 +35,14 @@ pub struct Case {
     pub exit: i32,
     /// What it is given on the command line.
     pub args: Vec<String>,
+    /// Options of the program itself.
+    pub options: Vec<String>,
+    /// The file name it is run under, `-e` for the command line, `-` for standard input; its own without one.
+    pub run_as: Option<String>,
+    /// The program is run from a copy beside the script.
+    pub copied_program: bool,
+    /// What a shell does to its streams before it runs.
+    pub redirections: Vec<&'static str>,
     /// What it is given on standard input.
     pub stdin: String,
     /// The ids of the behaviours that it shows.
@@ -52,7 +60,7 @@ static EXPECTATION: LazyLock<Regex> =
 
 /// Anything else, alone on a line.
 static SETTING: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^\s*//\s*(exit|args|stdin|covers|methods):\s?(.*)$"));
+    LazyLock::new(|| pattern(r"^\s*//\s*(exit|args|as|options|program|stdin|stdout|stderr|covers|methods):\s?(.*)$"));
 
 /// What looks like an expectation.
 static NEARLY: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)//\s*(expect\w*|expect[ _-]+\w+)\s*:"));
@@ -72,6 +80,10 @@ impl Case {
             stderr: Vec::new(),
             exit: 0,
             args: Vec::new(),
+            options: Vec::new(),
+            run_as: None,
+            copied_program: false,
+            redirections: Vec::new(),
             stdin: String::new(),
             covers: Vec::new(),
             methods: Methods::All,
@@ -110,6 +122,17 @@ impl Case {
                 self.stdin.push_str(value);
                 self.stdin.push('\n');
             }
+            "as" => self.run_as = Some(value.trim().to_owned()),
+            "program" if value.trim() == "copied" => self.copied_program = true,
+            "program" => return Err("not `copied`".to_owned()),
+            "options" => self.options.extend(words()),
+            "stdout" | "stderr" => self.redirections.push(match (key, value.trim()) {
+                ("stdout", "closed") => ">&-",
+                ("stdout", "full") => ">/dev/full",
+                ("stderr", "closed") => "2>&-",
+                ("stderr", "full") => "2>/dev/full",
+                _ => return Err("neither `closed` nor `full`".to_owned()),
+            }),
             "covers" => self.covers.extend(words()),
             _ => {
                 self.methods = match words().collect::<Vec<_>>() {

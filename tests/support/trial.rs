@@ -78,19 +78,40 @@ pub fn broken(name: &str, text: String) -> Trial {
 pub fn run_script(script: &Path, case: &Case, method: Option<&str>) -> Result<Run, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", script.display());
     let place = Place::new().map_err(failed)?;
-    let name = script.file_name().unwrap_or(script.as_os_str()).to_string_lossy().into_owned();
-    fs::copy(script, place.work().join(&name)).map_err(failed)?;
+    let own_name = || script.file_name().unwrap_or(script.as_os_str()).to_string_lossy().into_owned();
+    let name = case.run_as.clone().unwrap_or_else(own_name);
+    if !name.starts_with('-') {
+        fs::copy(script, place.work().join(&name)).map_err(failed)?;
+    }
     let beside = script.with_extension("d");
     if beside.is_dir() {
         place.copy_all(&beside).map_err(failed)?;
+    }
+    let mut command = program().to_owned();
+    if case.copied_program {
+        command = place.work().join("stook");
+        fs::copy(program(), &command).map_err(failed)?;
     }
     let mut args: Vec<String> = Vec::new();
     if let Some(method) = method {
         args.extend(["--start-method".to_owned(), method.to_owned()]);
     }
-    args.push(name);
+    args.extend(case.options.iter().cloned());
+    let mut stdin = case.stdin.clone();
+    args.push(name.clone());
+    match name.as_str() {
+        "-e" => args.push(fs::read_to_string(script).map_err(failed)?),
+        "-" => stdin = fs::read_to_string(script).map_err(failed)?,
+        _ => {}
+    }
     args.extend(case.args.iter().cloned());
-    place.run(program(), &args, &case.stdin, HANG).map_err(failed)
+    if case.redirections.is_empty() {
+        return place.run(&command, &args, &stdin, HANG).map_err(failed);
+    }
+    let line = format!("exec \"$0\" \"$@\" {}", case.redirections.join(" "));
+    let shell = ["-c".to_owned(), line, command.display().to_string()];
+    let args: Vec<String> = shell.into_iter().chain(args).collect();
+    place.run(Path::new("/bin/sh"), &args, &stdin, HANG).map_err(failed)
 }
 
 /// Refuses a case that covers what the table does not have.
