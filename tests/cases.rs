@@ -230,14 +230,19 @@ fn fails_a_script_that_expects_something_else() {
     for place in ["-", "-e", "script", "other.rhai"] {
         let name = if place == "-" { "<stdin>" } else { place };
         let name = if place == "-e" { "<command line>" } else { name };
-        assert_eq!(verdict(&format!("// as: {place}\nthrow 1;\n// exit: 1\n// expect stderr: {name}")), Ok(()));
+        assert_eq!(
+            verdict(&format!("// as: {place}\nthrow 1;\n// exit: 1\n// expect stderr: {name}")),
+            Ok(())
+        );
     }
     assert_eq!(verdict("print(exists(\"stook\")); // expect: true\n// program: copied"), Ok(()));
     assert_eq!(verdict("print(1);\n// stdout: closed"), Ok(()));
     assert_eq!(verdict("try { queue.put(1) } catch { throw 1 }\n// exit: 1\n// stderr: closed"), Ok(()));
     assert_eq!(
-        verdict("let q = Queue(); try { q.put(blob(9_000_000)) } catch (e) { print(e.kind); } // expect: MemoryError\n\
-                 // options: --memory 1000000"),
+        verdict(
+            "let q = Queue(); try { q.put(blob(9_000_000)) } catch (e) { print(e.kind); } // expect: MemoryError\n\
+                 // options: --memory 1000000"
+        ),
         Ok(())
     );
 }

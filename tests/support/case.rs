@@ -59,8 +59,9 @@ static EXPECTATION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"//\s*(expect-unordered|expect stderr|expect):\s?(.*)$"));
 
 /// Anything else, alone on a line.
-static SETTING: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^\s*//\s*(exit|args|as|options|program|stdin|stdout|stderr|covers|methods):\s?(.*)$"));
+static SETTING: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"^\s*//\s*(exit|args|as|options|program|stdin|stdout|stderr|covers|methods):\s?(.*)$")
+});
 
 /// What looks like an expectation.
 static NEARLY: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)//\s*(expect\w*|expect[ _-]+\w+)\s*:"));
