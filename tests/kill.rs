@@ -4,19 +4,12 @@ mod session;
 mod support;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use session::{Session, runs};
-
-/// A random time below `limit`; a different one in each call and run.
-fn below(limit: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0_u8) % 1_000_000;
-    limit.mul_f64(random as f64 / 1e6)
-}
+use session::{METHODS, Session, below, runs};
 
 fn kill_process(pid: i32) {
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("the process is there");
@@ -65,73 +58,77 @@ fn the_tree_ends_with_its_first_process() {
     assert!(most >= 6, "there were never more than {most} processes to end");
 }
 
+/// Names the worker that is to be killed, and then how it was lost.
+const BUSY_WORKER: &str = r#"
+    fn work(x) {
+        if x == 2 { print(`busy ${getpid()}`); sleep(1000); }
+        x
+    }
+
+    if __name__ == "__main__" {
+        with Pool(2) as pool {
+            for round in 0..30 {
+                try { pool.map(work, 0..5, 1); } catch (e) {
+                    print(`lost ${e.data.pid} ${e.data.signal} ${e.data.task}`);
+                    if e.kind != "WorkerLost" { throw; }
+                }
+                if pool.map(|x| x + 1, 0..5, 1) != [1, 2, 3, 4, 5] { throw "wrong results"; }
+            }
+            print("done");
+        }
+    }
+"#;
+
 #[test]
 fn a_worker_killed_from_outside_is_reported_and_replaced() {
-    let mut session = Session::start(
-        r#"
-        fn work(x) {
-            if x == 2 { print(`busy ${getpid()}`); sleep(1000); }
-            x
+    for method in METHODS {
+        let mut session = Session::under(method, BUSY_WORKER);
+        for _ in 0..30 {
+            let pid = session.numbers("busy")[0];
+            thread::sleep(below(Duration::from_millis(5)));
+            kill_process(pid);
+            assert_eq!(session.numbers("lost"), [pid, 9, 2]);
         }
+        assert_eq!(session.line(), "done");
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    }
+}
 
-        if __name__ == "__main__" {
-            with Pool(2) as pool {
-                for round in 0..30 {
-                    try { pool.map(work, 0..5, 1); } catch (e) {
-                        print(`lost ${e.data.pid} ${e.data.signal} ${e.data.task}`);
-                        if e.kind != "WorkerLost" { throw; }
-                    }
-                    if pool.map(|x| x + 1, 0..5, 1) != [1, 2, 3, 4, 5] { throw "wrong results"; }
+/// One of seven tasks kills its worker.
+const FATAL_TASKS: &str = r#"
+    fn work(job) {
+        if job.fatal { kill(getpid(), 9); }
+        getpid()
+    }
+
+    if __name__ == "__main__" {
+        with Pool(3) as pool {
+            for round in 0..30 {
+                let before = pool.pids;
+                let fatal = round % 7;
+                let jobs = [];
+                for i in 0..7 { jobs.push(#{ fatal: i == fatal }); }
+                try { pool.map(work, jobs, 1); print("no error"); } catch (e) {
+                    print(`${e.kind} ${e.data.signal} ${e.data.task == fatal} ${e.data.pid in before} ${e.data.pid in pool.pids}`);
                 }
-                print("done");
+                let pids = pool.map(|x| getpid(), 0..10, 1);
+                if pids.len() != 10 || pool.pids.len() != 3 { throw "the pool shrank"; }
             }
         }
-        "#,
-        &[],
-    );
-    for _ in 0..30 {
-        let pid = session.numbers("busy")[0];
-        thread::sleep(below(Duration::from_millis(5)));
-        kill_process(pid);
-        assert_eq!(session.numbers("lost"), [pid, 9, 2]);
     }
-    assert_eq!(session.line(), "done");
-    let ended = session.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-}
+"#;
 
 #[test]
 fn a_worker_that_kills_itself_is_reported_and_replaced() {
-    let mut session = Session::start(
-        r#"
-        fn work(job) {
-            if job.fatal { kill(getpid(), 9); }
-            getpid()
+    for method in METHODS {
+        let mut session = Session::under(method, FATAL_TASKS);
+        for _ in 0..30 {
+            assert_eq!(session.line(), "WorkerLost 9 true true false");
         }
-
-        if __name__ == "__main__" {
-            with Pool(3) as pool {
-                for round in 0..30 {
-                    let before = pool.pids;
-                    let fatal = round % 7;
-                    let jobs = [];
-                    for i in 0..7 { jobs.push(#{ fatal: i == fatal }); }
-                    try { pool.map(work, jobs, 1); print("no error"); } catch (e) {
-                        print(`${e.kind} ${e.data.signal} ${e.data.task == fatal} ${e.data.pid in before} ${e.data.pid in pool.pids}`);
-                    }
-                    let pids = pool.map(|x| getpid(), 0..10, 1);
-                    if pids.len() != 10 || pool.pids.len() != 3 { throw "the pool shrank"; }
-                }
-            }
-        }
-        "#,
-        &[],
-    );
-    for _ in 0..30 {
-        assert_eq!(session.line(), "WorkerLost 9 true true false");
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     }
-    let ended = session.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
 /// Two producers and two consumers, one of each of which is killed; at the end a line for each item that came
@@ -167,8 +164,8 @@ const TRADE: &str = r#"
 #[test]
 fn killed_producers_and_consumers_cost_no_more_than_they_held() {
     let mut cut_short = 0;
-    for _ in 0..12 {
-        let mut session = Session::start(TRADE, &[]);
+    for round in 0..12 {
+        let mut session = Session::under(METHODS[round % 3], TRADE);
         let pids = session.numbers("started");
         for pid in pids {
             thread::sleep(below(Duration::from_millis(25)));
@@ -207,28 +204,30 @@ fn killed_producers_and_consumers_cost_no_more_than_they_held() {
     assert!(cut_short > 0, "no producer was killed before its end");
 }
 
+/// Names each child, and how it ended.
+const JOINED: &str = r#"
+    if __name__ == "__main__" {
+        for round in 0..10 {
+            let p = Process(|| { print(`child ${getpid()}`); sleep(1000); });
+            p.start();
+            p.join();
+            print(`ended ${p.exitcode}`);
+        }
+    }
+"#;
+
 #[test]
 fn a_killed_child_is_joined() {
-    let mut session = Session::start(
-        r#"
-        if __name__ == "__main__" {
-            for round in 0..10 {
-                let p = Process(|| { print(`child ${getpid()}`); sleep(1000); });
-                p.start();
-                p.join();
-                print(`ended ${p.exitcode}`);
-            }
+    for method in METHODS {
+        let mut session = Session::under(method, JOINED);
+        for _ in 0..10 {
+            let pid = session.numbers("child")[0];
+            kill_process(pid);
+            assert_eq!(session.line(), "ended -9");
         }
-        "#,
-        &[],
-    );
-    for _ in 0..10 {
-        let pid = session.numbers("child")[0];
-        kill_process(pid);
-        assert_eq!(session.line(), "ended -9");
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     }
-    let ended = session.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
 #[test]
@@ -349,16 +348,16 @@ const INTERRUPTED: &[(&str, &str)] = &[
 
 #[test]
 fn ctrl_c_ends_a_script_with_one_message() {
-    for (what, script) in INTERRUPTED {
-        let mut session = Session::start(script, &[]);
-        assert_eq!(session.line(), "ready", "{what}");
+    for ((what, script), method) in INTERRUPTED.iter().flat_map(|one| METHODS.map(|method| (one, method))) {
+        let mut session = Session::under(method, script);
+        assert_eq!(session.line(), "ready", "{what} {method}");
         thread::sleep(below(Duration::from_millis(20)));
         session.signal_group(Signal::SIGINT);
         let ended = session.end();
-        assert_eq!(ended.code, 130, "{what}: {ended:?}");
-        assert_eq!(ended.rest, Vec::<String>::new(), "{what}");
-        assert_eq!(ended.stderr.matches("KeyboardInterrupt").count(), 1, "{what}: {}", ended.stderr);
-        assert_eq!(ended.stderr.matches("in process").count(), 1, "{what}: {}", ended.stderr);
+        assert_eq!(ended.code, 130, "{what} {method}: {ended:?}");
+        assert_eq!(ended.rest, Vec::<String>::new(), "{what} {method}");
+        assert_eq!(ended.stderr.matches("KeyboardInterrupt").count(), 1, "{what} {method}: {}", ended.stderr);
+        assert_eq!(ended.stderr.matches("in process").count(), 1, "{what} {method}: {}", ended.stderr);
     }
 }
 
@@ -379,8 +378,7 @@ fn ctrl_c_while_children_are_waited_for_at_the_end() {
 fn a_caught_ctrl_c_is_an_error_like_others_and_a_second_one_ends_the_tree() {
     let mut session = Session::start(
         r#"if __name__ == "__main__" {
-            // By the time it prints, its parent waits: Ctrl-C could not be caught before.
-            let p = Process(|| { sleep(0.2); print("child"); sleep(1000); });
+            let p = Process(|| { print("child"); sleep(1000); });
             p.start();
             try { p.join(); } catch (e) { print(e.kind); }
             print(p.is_alive());
@@ -390,6 +388,8 @@ fn a_caught_ctrl_c_is_an_error_like_others_and_a_second_one_ends_the_tree() {
         &[],
     );
     assert_eq!(session.line(), "child");
+    // Where a script computes, Ctrl-C can't be caught.
+    session.settles();
     session.signal_group(Signal::SIGINT);
     assert_eq!(session.line(), "KeyboardInterrupt");
     assert_eq!(session.line(), "true");

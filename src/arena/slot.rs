@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::guard::Held;
 use super::segment::{header, slots};
-use super::table::{used_slots, wake_takers};
-use crate::sys::futex;
+use super::table::{my_id, used_slots, wake_takers};
 use crate::sys::mutex::RobustMutex;
-use crate::sys::process::{self, End, Reaped, SIGTERM};
+use crate::sys::process::{self, End, SIGTERM, Seen};
+use crate::sys::{futex, signal};
 
 /// Blocks that a process holds at one time (see `hand`).
 pub const HANDS: usize = 8;
@@ -35,6 +35,8 @@ pub struct Slot {
     pub(super) generation: AtomicU32,
     pub(super) pid: AtomicU32,
     pub(super) status: AtomicU32,
+    /// Who noted `status` and took the zombie away, or was about to.
+    reaper: AtomicU64,
     /// Changes, and is woken, when the process ends.
     pub ended: AtomicU32,
     /// Index and generation of the creator.
@@ -181,6 +183,11 @@ impl Slot {
         }
     }
 
+    /// Whether the fork server made it ahead and nobody has it yet. Who takes it says first what it will be.
+    pub fn is_spare(&self) -> bool {
+        self.role() == Role::Spare || self.state() == SPARE
+    }
+
     /// Whether the process runs, or is still coming up under a creator that does.
     pub fn is_alive(&self) -> bool {
         match self.state() {
@@ -202,14 +209,18 @@ impl Slot {
         Some(if status & SIGNALLED == 0 { End::Exited(number) } else { End::Signalled(number) })
     }
 
-    /// Notes how it ended and wakes those who wait for that (invariant 3). Only atomics and a wake-up.
-    fn has_ended(&self, end: Option<End>) {
+    /// Notes how it ended, and that this process takes its zombie away. Only atomics.
+    fn note(&self, end: End) {
         let status = match end {
-            Some(End::Exited(code)) => KNOWN | (code & 0xff) as u32,
-            Some(End::Signalled(number)) => KNOWN | SIGNALLED | (number & 0xff) as u32,
-            None => 0,
+            End::Exited(code) => KNOWN | (code & 0xff) as u32,
+            End::Signalled(number) => KNOWN | SIGNALLED | (number & 0xff) as u32,
         };
-        self.status.store(status, Ordering::Release);
+        self.reaper.store(my_id().map_or(0, ProcessId::pack), Ordering::SeqCst);
+        self.status.store(status, Ordering::SeqCst);
+    }
+
+    /// Wakes those who wait for its end (invariant 3). Only atomics and a wake-up.
+    fn has_ended(&self) {
         self.state.store(ENDED, Ordering::Release);
         self.ended.fetch_add(1, Ordering::Release);
         futex::wake(&self.ended, u32::MAX);
@@ -227,6 +238,10 @@ impl Slot {
         // The fork server's children have another parent than their creator: the kernel does not tell them of
         // its death.
         for slot in used_slots() {
+            if slot.was_lost_by(dead) {
+                slot.tell_others();
+                slot.has_ended();
+            }
             let running = matches!(slot.state(), STARTING | RUNNING);
             if running && slot.role().is_daemon() && slot.creator() == Some(dead) {
                 let _ = process::kill(slot.pid(), SIGTERM);
@@ -234,16 +249,32 @@ impl Slot {
         }
     }
 
-    /// If this is a child of the calling process and has ended, takes its zombie away and notes how it
-    /// ended. Safe in a signal handler.
+    /// Whether its zombie was taken away by `reaper`, who was killed before it could say so (invariant 4).
+    fn was_lost_by(&self, reaper: ProcessId) -> bool {
+        let (state, pid) = (self.state(), self.pid());
+        matches!(state, STARTING | RUNNING | SPARE)
+            && pid != 0
+            && self.status.load(Ordering::SeqCst) & KNOWN != 0
+            && !process::exists(pid)
+            && self.reaper.load(Ordering::SeqCst) == reaper.pack()
+    }
+
+    /// If this is a child of the calling process and has ended, notes how it ended and takes its zombie away.
+    /// Safe in a signal handler.
     pub fn reap(&self) {
         let pid = self.pid();
-        if pid != 0
-            && matches!(self.state(), STARTING | RUNNING | SPARE)
-            && let Reaped::Ended(end) = process::reap(pid)
-        {
-            self.has_ended(Some(end));
-            self.tell_others();
+        let there = pid != 0 && matches!(self.state(), STARTING | RUNNING | SPARE);
+        if !there || !matches!(process::look(pid), Seen::Ended(_)) {
+            return;
+        }
+        // A handler that did the same now would leave the slot to whoever wants it.
+        let _held_back = signal::hold_back();
+        if let Seen::Ended(end) = process::look(pid) {
+            self.note(end);
+            if process::take_away(pid) {
+                self.tell_others();
+                self.has_ended();
+            }
         }
     }
 
@@ -276,6 +307,66 @@ impl Slot {
 
     /// Marks a process as ended whose end nobody could see: its parent was dead as well.
     pub fn presume_dead(&self) {
-        self.has_ended(None);
+        self.status.store(0, Ordering::Release);
+        self.has_ended();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arena::sweep;
+    use crate::arena::table::{go, stand_by, take_spare};
+    use crate::arena::testing::{Child, session};
+    use crate::sys::identity;
+    use crate::sys::process::{SIGKILL, exit_now, kill};
+
+    fn reap_until_ended(slot: &Slot) {
+        while slot.state() != ENDED {
+            slot.reap();
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_a_killed_process_was_about_to_say_of_its_child_is_said_for_it() {
+        let _session = session();
+        let reaper = Child::run(|| {
+            let child = Child::run(|| exit_now(7));
+            loop {
+                if let Seen::Ended(end) = process::look(child.pid) {
+                    child.id.slot().expect("its slot").note(end);
+                    process::take_away(child.pid);
+                    let _ = kill(identity::pid(), SIGKILL);
+                }
+            }
+        });
+        reap_until_ended(reaper.id.slot().expect("its slot"));
+        let child = used_slots().find(|slot| slot.state() != FREE && slot.creator() == Some(reaper.id));
+        let child = child.expect("the child's slot");
+        assert_eq!((child.state(), child.end()), (ENDED, Some(End::Exited(7))));
+        sweep::release(child.id());
+        sweep::release(reaper.id);
+    }
+
+    #[test]
+    fn a_spare_process_that_ends_in_somebodys_hands_has_ended() {
+        let _session = session();
+        let spare = Child::run(|| {
+            stand_by();
+            loop {
+                std::thread::park();
+            }
+        });
+        let slot = spare.id.slot().expect("its slot");
+        while slot.state() != SPARE {
+            std::thread::yield_now();
+        }
+        assert_eq!(take_spare("taken", Role::Process), Some(spare.id));
+        kill(spare.pid, SIGKILL).expect("may be killed");
+        reap_until_ended(slot);
+        go(slot);
+        assert_eq!((slot.state(), slot.end()), (ENDED, Some(End::Signalled(SIGKILL))));
+        sweep::release(spare.id);
     }
 }

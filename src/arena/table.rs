@@ -19,9 +19,13 @@
 //! 1. `generation` grows at each claim: (index, generation) names one process for ever.
 //! 2. The lifeline is locked by the process itself when it enters and never unlocked: the kernel marks it
 //!    when the process ends, however it ends, so one load tells dead from alive.
-//! 3. `status` is written by whoever reaped the process, possibly in a signal handler, before `state`
+//! 3. `status` is written by whoever reaps the process, possibly in a signal handler, before `state`
 //!    becomes ENDED and `ended` is woken.
-//! 4. `hands`, `guards` and `handles` belong to the process while it lives, to its sweeper afterwards.
+//! 4. `reaper` and `status` are written before the zombie is taken away: if the reaper is killed before
+//!    `state` is ENDED, either there is a zombie for the first process, or whoever reaps the reaper finds both
+//!    words, and no process, and does the rest.
+//! 5. A spare process changes from SPARE to STARTING to RUNNING only if it has not become ENDED meanwhile.
+//! 6. `hands`, `guards` and `handles` belong to the process while it lives, to its sweeper afterwards.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -129,12 +133,17 @@ pub fn leave_by_fork() {
 /// [`go`]. `None` if there is no such process.
 pub fn take_spare(name: &str, role: Role) -> Option<ProcessId> {
     let _held = header().table_guard.lock();
-    let slot = spare()?;
-    slot.role.store(role as u32, Ordering::Relaxed);
-    slot.creator.store(my_id().map_or(u64::MAX, ProcessId::pack), Ordering::Relaxed);
-    slot.set_name(name);
-    slot.state.store(STARTING, Ordering::Release);
-    Some(slot.id())
+    while let Some(slot) = spare() {
+        slot.creator.store(my_id().map_or(u64::MAX, ProcessId::pack), Ordering::Relaxed);
+        slot.set_name(name);
+        slot.role.store(role as u32, Ordering::Relaxed);
+        if changes(slot, SPARE, STARTING) {
+            return Some(slot.id());
+        }
+        // It was killed at this very moment, and nobody will ask how it ended.
+        slot.role.store(Role::Spare as u32, Ordering::Relaxed);
+    }
+    None
 }
 
 /// A process that the fork server forked ahead and nobody took.
@@ -144,8 +153,14 @@ pub fn spare() -> Option<&'static Slot> {
 
 /// A spare process that was taken has all it needs.
 pub fn go(slot: &Slot) {
-    slot.state.store(RUNNING, Ordering::Release);
-    futex::wake(&slot.state, 1);
+    if changes(slot, STARTING, RUNNING) {
+        futex::wake(&slot.state, 1);
+    }
+}
+
+/// Changes the state, unless whoever reaped the process was faster (invariant 5).
+fn changes(slot: &Slot, from: u32, to: u32) -> bool {
+    slot.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
 /// This process, forked ahead, is there for whoever needs one; the others learn of it.

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use super::{parcel, segment, sweep, table};
-use crate::sys::process::{self, End, Reaped, SIGKILL};
+use crate::sys::process::{self, End, SIGKILL, Seen};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 static START: Once = Once::new();
@@ -74,15 +74,16 @@ impl Child {
     /// Waits for its end, sweeps, and frees its slot.
     pub fn wait(self) -> Option<End> {
         loop {
-            match process::reap(self.pid) {
-                Reaped::Running => std::thread::yield_now(),
-                Reaped::Ended(end) => {
+            match process::look(self.pid) {
+                Seen::Running => std::thread::yield_now(),
+                Seen::Ended(end) => {
+                    process::take_away(self.pid);
                     self.id.slot().expect("its slot").presume_dead();
                     // What it left unfinished is swept before the next look.
                     sweep::release(self.id);
                     return Some(end);
                 }
-                Reaped::NotOurs => return None,
+                Seen::NotOurs => return None,
             }
         }
     }

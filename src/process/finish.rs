@@ -81,7 +81,7 @@ fn orphan() -> Option<&'static Slot> {
 
 /// The fork server and its spare process go with the session: nobody waits for them.
 fn is_server(slot: &Slot) -> bool {
-    matches!(slot.role(), Role::Server | Role::Spare)
+    slot.role() == Role::Server || slot.is_spare()
 }
 
 /// Whether there is a process to wait for. Its lifeline does not count: a process that is ending lets go of

@@ -104,6 +104,10 @@ fn running(begin: Begin) -> Result<(), StartError> {
 pub fn serve(rehearse: impl Fn()) {
     loop {
         let seen = header().requests.load(Ordering::Acquire);
+        if table::server() != table::my_id() {
+            // Who started this one was killed while it did, and another one has been named since.
+            exit_now(0);
+        }
         while spares() < AHEAD {
             match fork("spare", Role::Spare) {
                 Ok(Forked::Child) => {
@@ -131,7 +135,7 @@ pub fn serve(rehearse: impl Fn()) {
 fn spares() -> usize {
     let is_spare = |slot: &&Slot| {
         let there = matches!(slot.state(), STARTING | RUNNING | SPARE);
-        slot.role() == Role::Spare && there && slot.is_alive()
+        slot.is_spare() && there && slot.is_alive()
     };
     table::used_slots().filter(is_spare).count()
 }

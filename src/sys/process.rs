@@ -10,8 +10,6 @@ use nix::libc;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 
 use super::environment::environment;
 use super::memory::INHERITED_FD;
@@ -27,10 +25,10 @@ pub enum End {
 
 /// What asking after a child gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reaped {
+pub enum Seen {
     /// It still runs.
     Running,
-    /// It ended, and its zombie is gone now.
+    /// It ended and is a zombie.
     Ended(End),
     /// It is not a child of this process.
     NotOurs,
@@ -108,21 +106,42 @@ pub fn fork_alone() -> io::Result<Option<u32>> {
     unsafe { fork() }
 }
 
-/// Asks after the child `pid` without waiting, and takes its zombie away if it ended. Only system calls:
-/// may be used in a signal handler.
-pub fn reap(pid: u32) -> Reaped {
-    let Ok(pid) = i32::try_from(pid) else { return Reaped::NotOurs };
+/// Asks after the child `pid` without waiting. If it has ended, its zombie stays. Only system calls: may be used
+/// in a signal handler.
+pub fn look(pid: u32) -> Seen {
+    // SAFETY: all zeros is a value of this structure.
+    let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     loop {
-        match waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(_, code)) => return Reaped::Ended(End::Exited(code)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Reaped::Ended(End::Signalled(signal as i32)),
-            Ok(_) => return Reaped::Running,
-            Err(Errno::EINTR) => {}
-            // A real-time signal has no name in nix; the status was consumed, so report what we can.
-            Err(Errno::EINVAL) => return Reaped::Ended(End::Signalled(libc::SIGRTMIN())),
-            Err(_) => return Reaped::NotOurs,
+        // SAFETY: the structure is there for the length of the call.
+        if unsafe { libc::waitid(libc::P_PID, pid, &raw mut information, flags) } == 0 {
+            break;
+        }
+        if Errno::last() != Errno::EINTR {
+            return Seen::NotOurs;
         }
     }
+    // SAFETY: the call filled these fields, or left zeros for a child that runs.
+    let (found, number) = unsafe { (information.si_pid(), information.si_status()) };
+    match information.si_code {
+        _ if found == 0 => Seen::Running,
+        libc::CLD_EXITED => Seen::Ended(End::Exited(number)),
+        _ => Seen::Ended(End::Signalled(number)),
+    }
+}
+
+/// Takes away the zombie of the child `pid`; whether there was one. Only a system call.
+pub fn take_away(pid: u32) -> bool {
+    let Ok(pid) = i32::try_from(pid) else { return false };
+    // SAFETY: it may be called without a place for the status.
+    pid > 0 && unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) } == pid
+}
+
+/// Whether there is a process `pid`, if only as a zombie. Only a system call.
+pub fn exists(pid: u32) -> bool {
+    let Some(pid) = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0) else { return false };
+    // SAFETY: the signal 0 does nothing.
+    unsafe { libc::kill(pid, 0) == 0 || Errno::last() != Errno::ESRCH }
 }
 
 /// Sends `signal` to `pid`. A process that is gone already is no error, and neither is one whose id is

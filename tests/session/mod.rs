@@ -3,7 +3,10 @@
 //!
 //! Every wait has a hang guard of 30 s, which fails with what was seen so far. What a failed test leaves is killed.
 
+#![allow(dead_code, reason = "each test file uses its part of this")]
+
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -50,6 +53,15 @@ pub struct Ended {
 impl Session {
     /// Starts `script` with `args`.
     pub fn start(script: &str, args: &[&str]) -> Self {
+        Self::begin(&[], script, args)
+    }
+
+    /// Starts `script`, whose processes are started by `method`.
+    pub fn under(method: &str, script: &str) -> Self {
+        Self::begin(&["--start-method", method], script, &[])
+    }
+
+    fn begin(options: &[&str], script: &str, args: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let id = format!("session-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = TempDir::with_prefix("stook-run-").expect("a folder");
@@ -57,6 +69,7 @@ impl Session {
         fs::write(folder.path().join("script.rhai"), script).expect("a script");
         let watch = Watch::begin(&id, GRACE).expect("a watch");
         let mut child = Command::new(program())
+            .args(options)
             .arg("script.rhai")
             .args(args)
             .current_dir(folder.path())
@@ -137,16 +150,35 @@ impl Session {
         fs::write(self.folder.path().join(name), text).expect("a file");
     }
 
+    /// Waits until the first process sleeps, as one does that waits for something.
+    pub fn settles(&self) {
+        let mut asleep = 0;
+        self.until("the first process's sleep", || {
+            let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+            let sleeps = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+            asleep = if sleeps { asleep + 1 } else { 0 };
+            asleep == 5
+        });
+    }
+
     /// The pids of the session's living processes.
     pub fn processes(&self) -> Vec<i32> {
         let mark = format!("{MARK}={}", self.id).into_bytes();
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
+        let is_ours = |pid: &i32| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|entry| entry == mark)
-        })
-        .collect()
+        };
+        all_pids().into_iter().filter(is_ours).collect()
+    }
+
+    /// The pids of the session's zombies.
+    pub fn zombies(&self) -> Vec<i32> {
+        let is_zombie = |stat: &str| {
+            let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+            let (state, group) = (fields.next(), fields.nth(1));
+            state == Some("Z") && group == Some(self.pid().to_string().as_str())
+        };
+        all_pids().into_iter().filter(|pid| is_zombie(&proc_file(*pid, "stat"))).collect()
     }
 
     /// Waits for the end; nothing may be left then.
@@ -174,7 +206,8 @@ impl Session {
         Ended { code, rest, stderr: self.errors() }
     }
 
-    fn pid(&self) -> Pid {
+    /// The first process.
+    pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
     }
 
@@ -206,8 +239,34 @@ impl Drop for Session {
     }
 }
 
+/// The start methods.
+pub const METHODS: [&str; 3] = ["spawn", "fork", "forkserver"];
+
+/// A random time below `limit`; a different one in each call and run.
+pub fn below(limit: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0_u8) % 1_000_000;
+    limit.mul_f64(random as f64 / 1e6)
+}
+
 /// Whether a process runs: it is there and no zombie.
 pub fn runs(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    proc_file(pid, "stat").rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// A process's parent; 0 if it is gone.
+pub fn parent(pid: i32) -> i32 {
+    let stat = proc_file(pid, "stat");
+    let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+    parent.unwrap_or_default()
+}
+
+/// All processes of the machine.
+pub fn all_pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// What the system says of a process; nothing if it is gone.
+pub fn proc_file(pid: i32, name: &str) -> String {
+    fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default()
 }
