@@ -2,6 +2,12 @@
 //!
 //! `put` hands the encoded value over before it returns: there is no feeder, so nothing is lost when the
 //! process ends or is killed right after, and join before get does not block.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `view` | a queue as one process has it |
+
+pub mod view;
 
 use std::cell::RefCell;
 

@@ -42,16 +42,17 @@ struct Layout {
     spare: AtomicU64,
     /// Messages it may hold; 0 is no limit.
     limit: AtomicU64,
+    closed: AtomicU64,
+    items: WaitPoint,
+    room: WaitPoint,
+    // What follows is on a cache line of its own, which each message only reads.
     /// Bytes it may hold; 0 is no limit. A message that has no room even alone is put all the same, and its
     /// producer waits until it is taken.
     capacity: AtomicU64,
     /// What it is to those who use it.
     flavor: AtomicU64,
-    closed: AtomicU64,
     /// Messages whose work is done: `put - done` are unfinished.
     done: AtomicU64,
-    items: WaitPoint,
-    room: WaitPoint,
     /// No message is unfinished.
     idle: WaitPoint,
 }

@@ -1,34 +1,13 @@
-//! One process's view of a queue. To close it means: this process is done with it. For the others it goes on.
-//!
-//! ```text
-//! open, never used --put, get--> open, used --close--> closed, used
-//!        \------------close--> closed, never used
-//! ```
-
-use std::cell::Cell;
-use std::rc::Rc;
+//! What scripts do with a queue as one process has it, and the errors of that.
 
 use rhai::{Dynamic, EvalAltResult};
 
-use crate::queue::{Queue as Shared, ReceiveError};
+use crate::queue::ReceiveError;
+use crate::queue::view::{JoinableQueue, Queue, SimpleQueue, View};
 use crate::script::carry::Carry;
 use crate::script::raise::{Raise, RhaiResult, not_got, not_put, raise};
-use crate::sync::channel::{Channel, TakeError};
+use crate::sync::channel::TakeError;
 use crate::sys::clock::Deadline;
-
-/// See the head of this file.
-pub struct View {
-    queue: Shared,
-    closed: Cell<bool>,
-    used: Cell<bool>,
-}
-
-impl View {
-    /// The messages below.
-    pub fn channel(&self) -> &Channel {
-        self.queue.channel()
-    }
-}
 
 /// A queue of some kind, as scripts have it. A clone is the same view of the same queue.
 pub trait End: Clone + 'static {
@@ -109,33 +88,31 @@ pub trait End: Clone + 'static {
     }
 }
 
-macro_rules! ends {
-    ($($name:ident $strict:literal $text:literal)*) => {$(
-        #[doc = $text]
-        #[derive(Clone)]
-        pub struct $name(Rc<View>);
+impl End for Queue {
+    const NAME: &'static str = "Queue";
+    const STRICT: bool = false;
 
-        impl From<Shared> for $name {
-            fn from(queue: Shared) -> Self {
-                Self(Rc::new(View { queue, closed: Cell::new(false), used: Cell::new(false) }))
-            }
-        }
-
-        impl End for $name {
-            const NAME: &'static str = stringify!($name);
-            const STRICT: bool = $strict;
-
-            fn view(&self) -> &View {
-                &self.0
-            }
-        }
-    )*};
+    fn view(&self) -> &View {
+        self
+    }
 }
 
-ends! {
-    Queue false "Items with every form of `put` and `get`."
-    JoinableQueue false "A queue that knows which items' work is not done yet."
-    SimpleQueue true "The least that a queue can do; it holds as much as a pipe."
+impl End for JoinableQueue {
+    const NAME: &'static str = "JoinableQueue";
+    const STRICT: bool = false;
+
+    fn view(&self) -> &View {
+        self
+    }
+}
+
+impl End for SimpleQueue {
+    const NAME: &'static str = "SimpleQueue";
+    const STRICT: bool = true;
+
+    fn view(&self) -> &View {
+        self
+    }
 }
 
 /// What a `for` loop goes through: the items, until the queue is shut down and empty.

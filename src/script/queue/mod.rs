@@ -2,7 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
-//! | `end` | one process's view of a queue, which it can close |
+//! | `end` | what one process does with a queue |
 
 mod end;
 
@@ -12,9 +12,10 @@ use super::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise};
 use super::runtime;
 use super::signature::{Arguments, Signature};
 use crate::process::method::Method;
+use crate::queue::view::{JoinableQueue, Queue, SimpleQueue};
 use crate::queue::{Flavor, Queue as Shared};
 use crate::sys::clock::Deadline;
-use end::{End, JoinableQueue, Queue, SimpleQueue};
+use end::End;
 
 static QUEUE: Signature = Signature { name: "Queue", parameters: &["maxsize"], required: 0 };
 static JOINABLE: Signature = Signature { name: "JoinableQueue", parameters: &["maxsize"], required: 0 };
@@ -60,11 +61,12 @@ pub fn register(engine: &mut Engine) {
         let queue = Shared::new(Flavor::Simple, 0).map_err(out_of_memory)?;
         Ok(Dynamic::from(SimpleQueue::from(queue)))
     });
+    full::<Queue>(engine);
+    full::<JoinableQueue>(engine);
+    // Behind what they go before: its `put` and `get` are those without a signature.
     common::<Queue>(engine);
     common::<JoinableQueue>(engine);
     common::<SimpleQueue>(engine);
-    full::<Queue>(engine);
-    full::<JoinableQueue>(engine);
     engine.register_iterator_result::<Queue, Dynamic>();
     engine.register_iterator_result::<JoinableQueue, Dynamic>();
     engine.register_fn("task_done", |queue: &mut JoinableQueue| -> Result<(), Raise> {
