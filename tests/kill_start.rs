@@ -11,6 +11,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use session::{METHODS, Session, all_pids, below, parent, proc_file};
 
+/// How often something is killed: `usual` times, or as often as the environment says.
+fn rounds(usual: usize) -> usize {
+    let wanted = std::env::var("STOOK_KILL_ROUNDS").ok();
+    wanted.and_then(|wanted| wanted.parse().ok()).unwrap_or(usual)
+}
+
 /// Kills a process that may have ended meanwhile.
 fn kill_if_there(pid: i32) {
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
@@ -144,7 +150,7 @@ const SERVED: &str = r#"
 fn the_fork_server_is_killed_at_any_moment_and_nobody_notices() {
     let mut session = Session::start(SERVED, &[]);
     let mut seen = BTreeSet::new();
-    for round in 0..300 {
+    for round in 0..rounds(300) {
         let mut servers = Vec::new();
         session.until("a fork server", || {
             servers = new_servers(&session, &mut seen);
@@ -172,7 +178,7 @@ fn what_the_fork_server_made_is_killed_at_any_moment() {
         !servers.is_empty()
     });
     let mut killed = 0;
-    while killed < 300 {
+    while killed < rounds(300) {
         thread::sleep(below(Duration::from_millis(2)));
         let made: Vec<i32> = all_pids().into_iter().filter(|pid| servers.contains(&parent(*pid))).collect();
         // Spare ones and such that somebody has.
@@ -226,12 +232,14 @@ const MIDDLE: &str = r#"
 
 #[test]
 fn what_a_killed_middle_process_started_goes_on_or_ends() {
-    let session = Session::start(MIDDLE, &[]);
-    let ended = session.end();
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
-    let count = |word| ended.rest.iter().filter(|line| *line == word).count();
-    assert_eq!(count("there"), count("done"));
-    assert!(count("there") > 90, "{} children", count("there"));
+    for _ in 0..rounds(90).div_ceil(90) {
+        let session = Session::start(MIDDLE, &[]);
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+        let count = |word| ended.rest.iter().filter(|line| *line == word).count();
+        assert_eq!(count("there"), count("done"));
+        assert!(count("there") > 90, "{} children", count("there"));
+    }
 }
 
 /// A tree by all methods, over and over.
@@ -265,7 +273,7 @@ const MIXED: &str = r#"
 #[test]
 fn a_tree_by_all_methods_ends_with_its_first_process() {
     let mut most = 0;
-    for round in 0..200 {
+    for round in 0..rounds(200) {
         let session = Session::start(MIXED, &[]);
         // Every fourth falls into the start.
         thread::sleep(below(Duration::from_millis(if round % 4 == 0 { 20 } else { 120 })));
