@@ -121,6 +121,17 @@ pub fn enter(id: ProcessId) -> bool {
     MY_GENERATION.store(id.generation, Ordering::Relaxed);
     true
 }
+/// This process was started for a slot that is not waiting for it any more, and is about to end. It enters the
+/// table all the same: only processes that are in there are asked after, and its zombie would stay.
+pub fn enter_to_end() {
+    // A sweeper may take this one for given up as well. With no slot free, the zombie stays.
+    while let Ok(id) = claim("given up", Role::Process) {
+        if enter(id) {
+            return;
+        }
+    }
+}
+
 /// This process has just been forked off another one: it has no slot, holds no guard, and has nothing in
 /// hand. What was its parent's stays its parent's.
 pub fn leave_by_fork() {

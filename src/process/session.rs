@@ -60,6 +60,7 @@ pub fn enter(argument: &str) -> io::Result<bool> {
     prepare();
     obey();
     if !table::enter(id) {
+        table::enter_to_end();
         return Ok(false);
     }
     let parent = id.slot().and_then(|slot| slot.creator()?.slot()).map_or(0, table::Slot::pid);
