@@ -42,7 +42,12 @@ pub enum Kind {
     Pool = 3,
 }
 
-const KINDS: usize = 8;
+impl Kind {
+    const ALL: &[Self] = &[Self::Parcel, Self::Queue, Self::Pool];
+}
+
+/// More than the number of any kind.
+const KINDS: usize = 32;
 static DESTRUCTORS: [AtomicPtr<()>; KINDS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; KINDS];
 
 /// Says how an object of `kind` is emptied before its block is freed. It may run twice, the second time
@@ -64,7 +69,7 @@ pub unsafe fn object(offset: u64) -> &'static Object {
 pub fn kind_at(offset: u64) -> Option<Kind> {
     // SAFETY: by this function's contract: the caller has it from a message or parcel that counts it.
     let number = unsafe { object(offset) }.kind.load(Ordering::Relaxed);
-    [Kind::Parcel, Kind::Queue, Kind::Pool].into_iter().find(|kind| *kind as u32 == number)
+    Kind::ALL.iter().copied().find(|kind| *kind as u32 == number)
 }
 
 /// A reference to a shared object, held by this process.
