@@ -16,6 +16,8 @@ pub mod process;
 
 pub mod queue;
 
+pub mod pipe;
+
 pub mod pool;
 
 pub mod script;

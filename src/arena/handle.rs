@@ -11,9 +11,10 @@
 //!    marked as dying; then its kind's destructor empties it and its block is freed. A sweeper finishes
 //!    what a killed process began.
 //! 3. Inside a process a handle is an `Rc`; the table is touched for the first and the last only.
+//! 4. A handle that a forked child has let go of stays in its memory and names no entry: nobody uses it.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
@@ -40,10 +41,11 @@ pub enum Kind {
     Parcel = 1,
     Queue = 2,
     Pool = 3,
+    End = 4,
 }
 
 impl Kind {
-    const ALL: &[Self] = &[Self::Parcel, Self::Queue, Self::Pool];
+    const ALL: &[Self] = &[Self::Parcel, Self::Queue, Self::Pool, Self::End];
 }
 
 /// More than the number of any kind.
@@ -79,7 +81,8 @@ pub struct Handle(Rc<Entry>);
 #[derive(Debug)]
 struct Entry {
     offset: u64,
-    index: usize,
+    /// `None` once it was let go of.
+    index: Cell<Option<usize>>,
 }
 
 /// This process's side of its handle table.
@@ -144,7 +147,7 @@ impl Handle {
     }
 
     fn remember(offset: u64, index: usize) -> Self {
-        let entry = Rc::new(Entry { offset, index });
+        let entry = Rc::new(Entry { offset, index: Cell::new(Some(index)) });
         LOCAL.with_borrow_mut(|local| local.known.insert(offset, Rc::downgrade(&entry)));
         Self(entry)
     }
@@ -166,16 +169,17 @@ impl Handle {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        let Some(index) = self.index.get() else { return };
         // At the very end of a process the thread-local may be gone: its sweeper does the rest.
         let known = LOCAL.try_with(|local| {
             local.try_borrow_mut().is_ok_and(|mut local| {
                 local.known.remove(&self.offset);
-                local.free.push(self.index);
+                local.free.push(index);
                 true
             })
         });
         if known == Ok(true) {
-            release(self.offset, entry(self.index));
+            release(self.offset, entry(index));
         }
     }
 }
@@ -263,6 +267,25 @@ pub fn copy_to(slot: &super::table::Slot) -> Result<(), OutOfMemory> {
         }
     }
     Ok(())
+}
+
+/// Whether this process holds an object of `kind`.
+pub fn holds(kind: Kind) -> bool {
+    LOCAL.with_borrow(|local| local.known.keys().any(|offset| kind_at(*offset) == Some(kind)))
+}
+
+/// Lets go of the objects of `kind` other than `kept`, for a process that was forked off and can't come to them.
+pub fn keep_only(kind: Kind, kept: &HashSet<u64>) {
+    let others = LOCAL.with_borrow_mut(|local| {
+        let others = |offset: &u64| kind_at(*offset) == Some(kind) && !kept.contains(offset);
+        local.known.extract_if(|offset, _| others(offset)).collect::<Vec<_>>()
+    });
+    for (offset, known) in others {
+        if let Some(index) = known.upgrade().and_then(|entry| entry.index.take()) {
+            release(offset, entry(index));
+            LOCAL.with_borrow_mut(|local| local.free.push(index));
+        }
+    }
 }
 
 /// Counts the object at `offset` once more, for the entry `word`, with further `changes`.

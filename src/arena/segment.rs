@@ -45,8 +45,12 @@ pub struct Header {
     pub spares: AtomicU32,
     /// The system's error that kept the fork server from forking, until somebody is told.
     pub trouble: AtomicU32,
-    /// Changes, and is woken, when any process of the session ends.
-    pub deaths: AtomicU32,
+    /// Processes of the session that have ended.
+    pub(super) deaths: AtomicU32,
+    /// How many of them somebody has cleaned up after.
+    pub(super) swept: AtomicU32,
+    /// Changes, and is woken, when any process ends and when something changes that somebody watches.
+    pub news: AtomicU32,
     /// Guards the allocator.
     pub(super) blocks_guard: Guard,
     /// Lets one sweeper in at a time.

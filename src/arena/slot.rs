@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::guard::Held;
 use super::segment::{header, slots};
-use super::table::{my_id, used_slots, wake_takers};
+use super::sweep;
+use super::table::{my_id, tell_watchers, used_slots, wake_takers};
 use crate::sys::mutex::RobustMutex;
 use crate::sys::process::{self, End, SIGTERM, Seen};
 use crate::sys::{futex, signal};
@@ -118,6 +119,7 @@ pub enum Waiting {
     Task = 6,
     Start = 7,
     Request = 8,
+    First = 9,
 }
 impl Slot {
     /// The state, one of [`FREE`], [`STARTING`], [`RUNNING`], [`ENDED`].
@@ -224,9 +226,9 @@ impl Slot {
         self.state.store(ENDED, Ordering::Release);
         self.ended.fetch_add(1, Ordering::Release);
         futex::wake(&self.ended, u32::MAX);
-        let deaths = &header().deaths;
-        deaths.fetch_add(1, Ordering::Release);
-        futex::wake(deaths, u32::MAX);
+        header().deaths.fetch_add(1, Ordering::Release);
+        sweep::has_reaped();
+        tell_watchers();
     }
 
     /// What a death means for those that are still there. Only atomics and system calls.

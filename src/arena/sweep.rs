@@ -1,16 +1,19 @@
 //! Cleaning up after the dead.
 //!
 //! Whoever notices that processes died may call [`sweep`]: it finishes their commits, frees what they had
-//! in hand and takes their references off. Slots are freed by the creator that asked how the process
-//! ended ([`release`]), or by the first process where the creator is dead too.
+//! in hand and takes their references off. Whoever is about to wait does, if nobody has ([`after_deaths`]).
+//! Slots are freed by the creator that asked how the process ended ([`release`]), or by the first process
+//! where the creator is dead too.
 //!
 //! Invariants
 //! 1. One sweeper at a time, under the sweeper's guard; a killed sweeper is swept like anybody else.
 //! 2. Each step is one commit and leaves less to do, so a sweep can stop anywhere and be repeated.
 //! 3. The dead process's commits are completed before its hands are looked at: otherwise a hand might
 //!    name a block that a pending commit is about to publish.
+//! 4. `swept` says how many deaths had been told before a sweep that is done: while it is not `deaths`
+//!    somebody has to sweep. A sweeper that is killed adds a death.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::blocks::{self, Use};
 use super::bundle;
@@ -20,9 +23,40 @@ use super::handle;
 use super::segment::{header, offset_of};
 use super::table::{self, ENDED, ProcessId, RUNNING, Role, SPARE, STARTING, Slot, used_slots};
 
+/// Cleans up if a process has died since that was done last: what it held may be what the caller waits for.
+#[inline]
+pub fn after_deaths() {
+    let header = header();
+    if header.deaths.load(Ordering::Acquire) != header.swept.load(Ordering::Relaxed) {
+        sweep();
+    } else {
+        REAPED.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Whether this process has reaped one since it swept last: it may be busy, and the others wait for it to tell.
+static REAPED: AtomicBool = AtomicBool::new(false);
+
+/// This process has reaped another one. Only a store: runs in the handler of SIGCHLD.
+pub(super) fn has_reaped() {
+    REAPED.store(true, Ordering::Relaxed);
+}
+
+/// Cleans up if this process has reaped one: to be called often by whoever computes and does not wait.
+#[inline]
+pub fn after_reaping() {
+    if REAPED.load(Ordering::Relaxed) {
+        after_deaths();
+    }
+}
+
 /// Cleans up after every process that died.
+#[cold]
 pub fn sweep() {
-    let held = header().sweep_guard.lock();
+    REAPED.store(false, Ordering::Relaxed);
+    let header = header();
+    let held = header.sweep_guard.lock();
+    let deaths = header.deaths.load(Ordering::Acquire);
     for slot in used_slots() {
         match slot.state() {
             RUNNING | SPARE if !slot.is_alive() => empty(slot, &held),
@@ -35,11 +69,12 @@ pub fn sweep() {
             // Nobody asks how these ended.
             let spare = matches!(slot.role(), Role::Server | Role::Spare);
             if orphan && table::is_first() || spare && table::server() != Some(slot.id()) {
-                let held = header().table_guard.lock();
+                let held = header.table_guard.lock();
                 slot.set_free(&held);
             }
         }
     }
+    header.swept.store(deaths, Ordering::Relaxed);
 }
 
 /// Its creator was killed between claiming the slot and starting the process.

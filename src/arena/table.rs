@@ -188,6 +188,12 @@ pub fn wake_takers() {
     futex::wake(&header().spares, u32::MAX);
 }
 
+/// Those who wait for the first of several things look again. Only atomics and a wake-up.
+pub fn tell_watchers() {
+    header().news.fetch_add(1, Ordering::Release);
+    futex::wake(&header().news, u32::MAX);
+}
+
 /// The fork server looks whether there is a spare process.
 pub fn ring() {
     header().requests.fetch_add(1, Ordering::Release);

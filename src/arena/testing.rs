@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::{parcel, segment, sweep, table};
+use super::{handle, parcel, segment, sweep, table};
 use crate::sys::process::{self, End, SIGKILL, Seen};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -41,6 +41,17 @@ impl Child {
     /// Forks. The child uses the arena and system calls only.
     pub fn run(body: impl FnOnce()) -> Self {
         let id = table::claim("child", table::Role::Process).expect("a slot");
+        Self::run_as(id, body)
+    }
+
+    /// Forks a child that holds what this process holds.
+    pub fn inherit(body: impl FnOnce()) -> Self {
+        let id = table::claim("child", table::Role::Process).expect("a slot");
+        handle::copy_to(id.slot().expect("just claimed")).expect("memory");
+        Self::run_as(id, body)
+    }
+
+    fn run_as(id: table::ProcessId, body: impl FnOnce()) -> Self {
         // SAFETY: the child runs `body`, which allocates nothing that another thread could have locked
         // at the moment of the fork but the test's own heap; glibc's malloc is safe after fork.
         match unsafe { process::fork() }.expect("a process") {

@@ -103,6 +103,7 @@ fn running(begin: Begin) -> Result<(), StartError> {
 /// server. `rehearse` is called in each of them before it waits for that.
 pub fn serve(rehearse: impl Fn()) {
     loop {
+        sweep::after_deaths();
         let seen = header().requests.load(Ordering::Acquire);
         if table::server() != table::my_id() {
             // Who started this one was killed while it did, and another one has been named since.

@@ -5,7 +5,7 @@ use std::io;
 use crate::arena::table::{self, ProcessId, RUNNING};
 use crate::arena::{parcel, segment};
 use crate::process::{family, finish};
-use crate::sync::channel;
+use crate::sync::{channel, end};
 use crate::sys::{process, signal};
 
 /// The name of the first process.
@@ -17,6 +17,7 @@ pub const ENTER: &str = "--process=";
 fn prepare() {
     parcel::register();
     channel::register();
+    end::register();
     signal::ignore_write_signals();
     signal::let_crashes_kill();
 }

@@ -15,14 +15,14 @@ use rhai::Dynamic;
 
 use crate::arena::blocks::OutOfMemory;
 use crate::sync::channel::{Channel, PutError, Shape, TakeError};
+use crate::sync::draft::Draft;
 use crate::sys::clock::Deadline;
 use crate::wire::{self, DecodeError, EncodeError, Handles};
 
-/// A buffer that grew beyond this is not kept.
-const KEEP: usize = 1 << 20;
-
 thread_local! {
-    static BUFFERS: RefCell<(Vec<u8>, Vec<u64>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// What is being put, with the objects that it refers to, and what has been got: inline ones only.
+    static OUT: RefCell<(Draft, Vec<u64>)> = const { RefCell::new((Draft::empty(), Vec::new())) };
+    static IN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a `SimpleQueue` holds before `put` waits for a reader, in bytes: as much as a pipe.
@@ -100,13 +100,11 @@ impl Queue {
     /// # Errors
     /// [`SendError`]; the queue is then as it was.
     pub fn put(&self, value: &Dynamic, handles: &dyn Handles, deadline: Deadline) -> Result<(), SendError> {
-        BUFFERS.with_borrow_mut(|(bytes, references)| {
-            bytes.clear();
+        OUT.with_borrow_mut(|(draft, references)| {
+            draft.clear();
             references.clear();
-            wire::encode(value, "value", handles, bytes, references)?;
-            self.0.put(bytes, references, deadline)?;
-            bytes.shrink_to(KEEP);
-            Ok(())
+            wire::encode(value, "value", handles, draft, references)?;
+            Ok(self.0.put_draft(draft, references, deadline)?)
         })
     }
 
@@ -115,12 +113,9 @@ impl Queue {
     /// # Errors
     /// [`ReceiveError`].
     pub fn get(&self, handles: &dyn Handles, deadline: Deadline) -> Result<Dynamic, ReceiveError> {
-        BUFFERS.with_borrow_mut(|(buffer, _)| {
+        IN.with_borrow_mut(|buffer| {
             let message = self.0.take(buffer, deadline)?;
-            let value = wire::decode(message.bytes(buffer), &message.references(), handles)?;
-            drop(message);
-            buffer.shrink_to(KEEP);
-            Ok(value)
+            Ok(wire::decode(message.bytes(buffer), &message.references(), handles)?)
         })
     }
 }

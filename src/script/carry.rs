@@ -2,7 +2,7 @@
 
 use rhai::Dynamic;
 
-use super::queue;
+use super::{connection, queue};
 use crate::arena::handle::{self, Kind};
 use crate::wire::Handles;
 
@@ -12,12 +12,13 @@ pub struct Carry;
 
 impl Handles for Carry {
     fn detach(&self, value: &Dynamic) -> Option<u64> {
-        queue::offset(value)
+        queue::offset(value).or_else(|| connection::offset(value))
     }
 
     fn attach(&self, offset: u64) -> Option<Dynamic> {
         match handle::kind_at(offset)? {
             Kind::Queue => queue::open(offset),
+            Kind::End => connection::open(offset),
             Kind::Parcel | Kind::Pool => None,
         }
     }

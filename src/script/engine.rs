@@ -6,8 +6,10 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, Module};
 
 use super::process::context;
 use super::{
-    atexit, errors, files, hash, logger, modules, pool, process, queue, random, runtime, text, time, with,
+    atexit, connection, errors, files, hash, logger, modules, pool, process, queue, random, runtime, text,
+    time, wait, with,
 };
+use crate::arena::sweep;
 use crate::sys::{resources, signal};
 
 /// What closures are named after must be the same in every process.
@@ -37,7 +39,11 @@ pub fn build() -> Engine {
     engine.on_debug(|text, source, position| {
         time::eprint(&format!("{}:{position:?}: {text}", source.unwrap_or("<script>")));
     });
-    engine.on_progress(|_| signal::interrupted().then(|| Dynamic::from("KeyboardInterrupt")));
+    engine.on_progress(|_| {
+        // Others may wait for what a process had that this one has just reaped.
+        sweep::after_reaping();
+        signal::interrupted().then(|| Dynamic::from("KeyboardInterrupt"))
+    });
     let program = runtime::program();
     engine.set_module_resolver(modules::Resolver::new(&program.directory, program.modules));
     with::register(&mut engine);
@@ -45,6 +51,8 @@ pub fn build() -> Engine {
     time::register(&mut engine);
     process::register(&mut engine);
     queue::register(&mut engine);
+    connection::register(&mut engine);
+    wait::register(&mut engine);
     pool::register(&mut engine);
     files::register(&mut engine);
     text::register(&mut engine);
@@ -77,6 +85,8 @@ fn globals(engine: &mut Engine) {
         process::NAMES,
         context::NAMES,
         queue::NAMES,
+        connection::NAMES,
+        wait::NAMES,
         pool::NAMES,
         files::NAMES,
         text::NAMES,

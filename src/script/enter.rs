@@ -6,7 +6,7 @@ use super::heritage::Heritage;
 use super::job::{Done, Job};
 use super::program::Program;
 use super::stage::Stage;
-use super::{atexit, engine, logger, run, runtime, time, zygote};
+use super::{atexit, engine, inherit, logger, run, runtime, time, zygote};
 use crate::arena::parcel::Parcel;
 use crate::arena::table;
 use crate::process::{finish, session};
@@ -67,6 +67,7 @@ pub fn forked(context: &NativeCallContext, heritage: Heritage, job: Job) -> ! {
     runtime::forked();
     // It has no surroundings to enter: they are its parent's.
     let _ = heritage.take_up();
+    inherit::sort_out(context, &job);
     match job.perform(context) {
         Done::Result(result) => {
             let code = run::outcome(&result);

@@ -10,6 +10,7 @@
 //! | `run` | the first process's script from start to end |
 //! | `enter` | a started process from its beginning to its end |
 //! | `heritage` | what it has from the one that started it |
+//! | `inherit` | what a forked child keeps of its parent's connections |
 //! | `job` | what it is to do |
 //! | `stage` | the engine and the loaded program it does that with |
 //! | `zygote` | the fork server |
@@ -19,18 +20,20 @@
 //! | `raise` | errors of the layers below as errors of scripts |
 //! | `report` | an error that nobody caught, for people |
 //! | `carry` | handles inside values |
-//! | `process` `queue` `pool` `time` `errors` `logger` `random` | one area of the API each |
+//! | `process` `queue` `connection` `pool` `wait` `time` `errors` `logger` `random` | one area of the API each |
 //! | `files` `text` `hash` | what job scripts do to files |
 
 pub mod atexit;
 pub mod carry;
 pub mod check;
+pub mod connection;
 pub mod engine;
 pub mod enter;
 pub mod errors;
 pub mod files;
 pub mod hash;
 pub mod heritage;
+pub mod inherit;
 pub mod job;
 pub mod logger;
 pub mod modules;
@@ -47,5 +50,6 @@ pub mod signature;
 pub mod stage;
 pub mod text;
 pub mod time;
+pub mod wait;
 pub mod with;
 pub mod zygote;

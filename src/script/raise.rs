@@ -9,7 +9,7 @@ use crate::queue::{ReceiveError, SendError};
 use crate::sync::channel::{PutError, TakeError};
 use crate::sync::wait::GaveUp;
 use crate::sys::signal;
-use crate::wire::{EncodeError, Error};
+use crate::wire::{DecodeError, EncodeError, Error};
 
 /// What a function of a script gives.
 pub type RhaiResult = Result<rhai::Dynamic, Raise>;
@@ -78,6 +78,11 @@ pub fn not_got(error: ReceiveError) -> Raise {
         ReceiveError::Take(TakeError::GaveUp(GaveUp::TimedOut)) => raise("Empty", ""),
         ReceiveError::Take(TakeError::GaveUp(GaveUp::Interrupted)) => interrupted(),
         ReceiveError::Take(TakeError::Closed) => raise("ShutDown", "the queue is shut down and empty"),
-        ReceiveError::Decode(error) => raise("RuntimeError", format!("what arrived can't be read: {error}")),
+        ReceiveError::Decode(error) => unreadable(error),
     }
+}
+
+/// What arrived is no value.
+pub fn unreadable(error: DecodeError) -> Raise {
+    raise("RuntimeError", format!("what arrived can't be read: {error}"))
 }

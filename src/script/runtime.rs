@@ -210,6 +210,11 @@ pub fn local(name: &str) -> Dynamic {
     with(|runtime| runtime.locals.borrow().get(name).cloned().unwrap_or(Dynamic::UNIT))
 }
 
+/// Looks at every value that this process keeps.
+pub fn each_local(look: impl FnMut(&Dynamic)) {
+    with(|runtime| runtime.locals.borrow().values().for_each(look));
+}
+
 /// Keeps `value` under `name` in this process.
 pub fn set_local(name: &str, value: Dynamic) {
     with(|runtime| runtime.locals.borrow_mut().insert(name.to_owned(), value));

@@ -138,6 +138,11 @@ impl Signature {
 }
 
 impl Arguments {
+    /// Whether parameter `index` was given, if only as `()`.
+    pub fn is_given(&self, index: usize) -> bool {
+        self.values.get(index).is_some_and(Option::is_some)
+    }
+
     /// The value of parameter `index`, if it was given and is not `()`.
     pub fn value(&mut self, index: usize) -> Option<Dynamic> {
         self.values.get_mut(index).and_then(Option::take).filter(|value| !value.is_unit())

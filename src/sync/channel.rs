@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chunk::{self, FIRST, START};
 use super::wait::{GaveUp, WaitPoint};
+use super::watch::Watched;
 use crate::arena::blocks::{Block, OutOfMemory, Use};
 use crate::arena::bundle::Bundle;
 use crate::arena::guard::Held;
@@ -128,6 +129,17 @@ fn layout(offset: u64) -> &'static Layout {
     unsafe { at(offset) }
 }
 
+/// Closes the channel at `offset`, which somebody holds.
+pub(super) fn close_at(offset: u64) {
+    let layout = layout(offset);
+    let held = layout.object.guard.lock();
+    held.commit([(&layout.closed, 1)]);
+    let (items, room) = (layout.items.changed_for_all(), layout.room.changed_for_all());
+    drop(held);
+    items.send();
+    room.send();
+}
+
 impl Channel {
     /// Makes a channel that holds at most `limit` messages; 0 is no limit.
     ///
@@ -220,15 +232,7 @@ impl Channel {
 
     /// Nothing can be put any more; what is there can be taken.
     pub fn close(&self) {
-        let layout = self.layout();
-        {
-            let held = layout.object.guard.lock();
-            held.commit([(&layout.closed, 1)]);
-            layout.items.changed_for_all();
-            layout.room.changed_for_all();
-        }
-        layout.items.wake_all();
-        layout.room.wake_all();
+        close_at(self.offset());
     }
 
     /// Takes the oldest message; its bytes are put into `buffer`, which is emptied first.
@@ -277,17 +281,15 @@ impl Channel {
     /// A message is gone: producers may have room, and the one that waits for its own message may go on.
     fn made_room(&self, held: Held<'_>) {
         let layout = self.layout();
-        if layout.capacity.load(Ordering::Relaxed) != 0 {
-            layout.room.changed_for_all();
-            drop(held);
-            layout.room.wake_all();
+        let wakeup = if layout.capacity.load(Ordering::Relaxed) != 0 {
+            layout.room.changed_for_all()
+        } else if layout.limit.load(Ordering::Relaxed) != 0 {
+            layout.room.changed()
+        } else {
             return;
-        }
-        let wake = layout.limit.load(Ordering::Relaxed) != 0 && layout.room.changed();
+        };
         drop(held);
-        if wake {
-            layout.room.wake_one();
-        }
+        wakeup.send();
     }
 
     /// Takes the oldest message. If none comes before a sleep ends, for whatever reason, gives up with
@@ -310,6 +312,24 @@ impl Channel {
                 .map_err(TakeError::GaveUp)?;
         }
         self.take(buffer, Deadline::after(Some(0.0)))
+    }
+}
+
+impl Watched for Channel {
+    /// A message can be taken, or none will come any more.
+    fn look(&self) -> bool {
+        let layout = self.layout();
+        let _held = layout.object.guard.lock();
+        let ready = layout.put.load(Ordering::Relaxed) != layout.taken.load(Ordering::Relaxed)
+            || layout.closed.load(Ordering::Relaxed) != 0;
+        if !ready {
+            layout.items.watch();
+        }
+        ready
+    }
+
+    fn object(&self) -> u64 {
+        self.offset()
     }
 }
 

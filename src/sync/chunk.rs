@@ -57,13 +57,14 @@ fn word(offset: u64) -> &'static AtomicU64 {
     unsafe { at(offset) }
 }
 
-/// Writes an entry at `position` of `chunk`; there is room for [`entry_size`] bytes and nobody reads them yet.
-/// `block` is where a message of more than [`INLINE`] bytes lies, `bundle` is 0 if there is none.
-pub fn write(chunk: u64, position: u64, message: &[u8], bundle: u64, block: u64) {
+/// Writes an entry at `position` of `chunk` for a message of `length` bytes; there is room for [`entry_size`] bytes
+/// and nobody reads them yet. The message is in `inline`, or, if it has more than [`INLINE`] bytes, in `block`;
+/// `bundle` is 0 if there is none.
+pub fn write(chunk: u64, position: u64, length: usize, inline: &[u8], bundle: u64, block: u64) {
     let mut place = chunk + position;
     let flags = if block != 0 { LARGE } else { 0 } | if bundle != 0 { BUNDLED } else { 0 };
     // The length is stored plus one: an entry's head is never 0.
-    word(place).store((message.len() as u64 + 1) << 8 | u64::from(flags), Ordering::Relaxed);
+    word(place).store((length as u64 + 1) << 8 | u64::from(flags), Ordering::Relaxed);
     place += ENTRY_HEAD;
     if bundle != 0 {
         word(place).store(bundle, Ordering::Relaxed);
@@ -74,7 +75,7 @@ pub fn write(chunk: u64, position: u64, message: &[u8], bundle: u64, block: u64)
     } else {
         // SAFETY: there is room for the message by this function's contract, in memory that no other
         // process reads before the channel's commit.
-        unsafe { std::ptr::copy_nonoverlapping(message.as_ptr(), pointer(place), message.len()) };
+        unsafe { std::ptr::copy_nonoverlapping(inline.as_ptr(), pointer(place), inline.len()) };
     }
 }
 

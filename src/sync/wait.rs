@@ -1,7 +1,7 @@
 //! Sleeping until another process changes something.
 //!
 //! A wait point is a sequence word and a count of those who sleep on it, both beside the state they
-//! belong to and changed under its guard.
+//! belong to and changed under its guard. Those who sleep for several things at once *watch* (see `watch`).
 //!
 //! Invariants
 //! 1. A sleeper counts itself and reads the sequence under the guard, then sleeps while the sequence is
@@ -10,10 +10,14 @@
 //! 3. A sleeper that was killed leaves the count too high: that costs one needless wake-up, no more. One
 //!    that was woken and killed before it looked leaves the others asleep for a slice at most: nobody
 //!    sleeps longer than [`SLICE`] without looking.
+//! 4. Nobody sleeps while there are dead to clean up after: what is waited for may be among what they held.
+//! 5. The first change after somebody began to watch tells all watchers, and is the last that does until
+//!    one of them watches again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::arena::{sweep, table};
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Wake};
 use crate::sys::signal;
@@ -37,6 +41,28 @@ pub enum GaveUp {
 pub struct WaitPoint {
     sequence: AtomicU32,
     sleepers: AtomicU32,
+    watched: AtomicU32,
+}
+
+/// Whom a change concerns: to be sent once the guard is released.
+#[must_use]
+pub struct Wakeup<'a> {
+    point: &'a WaitPoint,
+    sleepers: u32,
+    watchers: bool,
+}
+
+impl Wakeup<'_> {
+    /// Wakes them.
+    #[inline]
+    pub fn send(self) {
+        if self.sleepers != 0 {
+            futex::wake(&self.point.sequence, self.sleepers);
+        }
+        if self.watchers {
+            table::tell_watchers();
+        }
+    }
 }
 
 /// A sleeper that has counted itself and not slept yet.
@@ -48,6 +74,12 @@ impl WaitPoint {
     pub fn reset(&self) {
         self.sequence.store(0, Ordering::Relaxed);
         self.sleepers.store(0, Ordering::Relaxed);
+        self.watched.store(0, Ordering::Relaxed);
+    }
+
+    /// The next change tells the watchers. Under the guard.
+    pub fn watch(&self) {
+        self.watched.store(1, Ordering::Relaxed);
     }
 
     /// Counts a sleeper. Under the guard.
@@ -56,33 +88,36 @@ impl WaitPoint {
         Ticket(self.sequence.load(Ordering::Relaxed))
     }
 
-    /// Something changed that one sleeper may want: whether [`WaitPoint::wake_one`] is to be called once
-    /// the guard is released. Under the guard.
+    /// Something changed that one sleeper may want. Under the guard.
     #[inline]
-    pub fn changed(&self) -> bool {
+    pub fn changed(&self) -> Wakeup<'_> {
         let sleepers = self.sleepers.load(Ordering::Relaxed);
-        if sleepers == 0 {
-            return false;
+        if sleepers != 0 {
+            self.sleepers.store(sleepers - 1, Ordering::Relaxed);
+            self.advance();
         }
-        self.sleepers.store(sleepers - 1, Ordering::Relaxed);
-        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-        true
+        Wakeup { point: self, sleepers: sleepers.min(1), watchers: self.unwatch() }
     }
 
     /// Something changed that concerns all sleepers. Under the guard.
-    pub fn changed_for_all(&self) {
-        self.sleepers.store(0, Ordering::Relaxed);
+    pub fn changed_for_all(&self) -> Wakeup<'_> {
+        let sleepers = self.sleepers.swap(0, Ordering::Relaxed);
+        self.advance();
+        Wakeup { point: self, sleepers: if sleepers == 0 { 0 } else { u32::MAX }, watchers: self.unwatch() }
+    }
+
+    fn advance(&self) {
         self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
 
-    /// Wakes one sleeper, after [`WaitPoint::changed`].
-    pub fn wake_one(&self) {
-        futex::wake(&self.sequence, 1);
-    }
-
-    /// Wakes all sleepers, after [`WaitPoint::changed_for_all`].
-    pub fn wake_all(&self) {
-        futex::wake(&self.sequence, u32::MAX);
+    /// Whether somebody watched until now.
+    #[inline]
+    fn unwatch(&self) -> bool {
+        let watched = self.watched.load(Ordering::Relaxed) != 0;
+        if watched {
+            self.watched.store(0, Ordering::Relaxed);
+        }
+        watched
     }
 
     /// Sleeps until something changes, a slice is over, or a signal comes. Not under the guard.
@@ -107,6 +142,7 @@ impl WaitPoint {
 /// # Errors
 /// [`GaveUp`] at the deadline or at Ctrl-C.
 pub fn sleep_on(word: &AtomicU32, expected: u32, deadline: Deadline) -> Result<(), GaveUp> {
+    sweep::after_deaths();
     if signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }
@@ -160,7 +196,7 @@ mod tests {
         let ticket = point.enter();
         // The end of a slice is no reason to give up.
         assert_eq!(point.sleep(ticket, Deadline::Never), Ok(()));
-        assert!(!point.changed(), "nobody sleeps");
+        assert_eq!(point.changed().sleepers, 0, "nobody sleeps");
     }
 
     #[test]
@@ -187,10 +223,10 @@ mod tests {
         killed.kill();
         let other = Child::run(sleeper);
         sleeping(2);
-        assert!(point.changed(), "two are counted, one of them is dead");
-        point.wake_one();
+        assert_eq!(point.sleepers.load(Ordering::Relaxed), 2, "one of them is dead");
+        point.changed().send();
         assert_eq!(other.wait(), Some(End::Exited(7)));
-        assert!(point.changed(), "the dead one costs one needless wake-up");
-        assert!(!point.changed());
+        assert_eq!(point.changed().sleepers, 1, "the dead one costs one needless wake-up");
+        assert_eq!(point.changed().sleepers, 0);
     }
 }

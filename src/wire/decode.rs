@@ -43,6 +43,15 @@ pub fn decode(bytes: &[u8], attachments: &[u64], handles: &dyn Handles) -> Resul
     }
 }
 
+/// The bytes of the blob that a message is, without copying them; `None` if it is no blob.
+pub fn blob(message: &[u8]) -> Option<&[u8]> {
+    let mut decoder = DecoderImpl::new(Cursor::new(message), standard(), ());
+    let tag = decoder.reader().byte()?;
+    let length = u64::decode(&mut decoder).ok().filter(|_| tag == format::BLOB)?;
+    let bytes = decoder.reader().take(usize::try_from(length).ok()?)?;
+    (decoder.reader().left() == 0).then_some(bytes)
+}
+
 /// Bytes that are no message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {

@@ -20,6 +20,7 @@ use super::{
     format::{self, MAX_DEPTH},
     function,
     handle::Handles,
+    output::Output,
     refusal::{EncodeError, Refusal, Segment},
     timestamp,
 };
@@ -35,7 +36,7 @@ pub fn encode(
     value: &Dynamic,
     root: &str,
     handles: &dyn Handles,
-    out: &mut Vec<u8>,
+    out: &mut impl Output,
     attachments: &mut Vec<u64>,
 ) -> Result<(), EncodeError> {
     all_or_nothing(root, handles, out, attachments, |encoding| encoding.value(value))
@@ -49,29 +50,37 @@ pub fn encode_all(
     values: &[Dynamic],
     root: &str,
     handles: &dyn Handles,
-    out: &mut Vec<u8>,
+    out: &mut impl Output,
     attachments: &mut Vec<u64>,
 ) -> Result<(), EncodeError> {
     all_or_nothing(root, handles, out, attachments, |encoding| encoding.array(values))
 }
 
-fn all_or_nothing(
+/// Appends the bytes of the blob that holds `bytes`.
+pub fn encode_blob(bytes: &[u8], out: &mut impl Output) {
+    out.push(format::BLOB);
+    // A number has a varint, and the sink takes it.
+    let _ = (bytes.len() as u64).encode(&mut EncoderImpl::new(Sink(&mut *out), standard()));
+    out.extend(bytes);
+}
+
+fn all_or_nothing<O: Output>(
     root: &str,
     handles: &dyn Handles,
-    out: &mut Vec<u8>,
+    out: &mut O,
     attachments: &mut Vec<u64>,
-    write: impl FnOnce(&mut Encoding<'_>) -> Outcome,
+    write: impl FnOnce(&mut Encoding<'_, O>) -> Outcome,
 ) -> Result<(), EncodeError> {
-    let (bytes_before, attachments_before) = (out.len(), attachments.len());
+    let (bytes_before, attachments_before) = (out.mark(), attachments.len());
     let outcome = write(&mut Encoding {
-        encoder: EncoderImpl::new(Sink(out), standard()),
+        encoder: EncoderImpl::new(Sink(&mut *out), standard()),
         attachments,
         handles,
         depth: 0,
         open: Vec::new(),
     });
     outcome.map_err(|refusal| {
-        out.truncate(bytes_before);
+        out.back_to(bytes_before);
         attachments.truncate(attachments_before);
         refusal.at_root(root)
     })
@@ -79,23 +88,23 @@ fn all_or_nothing(
 
 type Outcome = Result<(), Box<Refusal>>;
 
-/// Appends to a vector, which can't fail.
-struct Sink<'a>(&'a mut Vec<u8>);
+/// Writes to an output, which can't fail.
+struct Sink<'a, O>(&'a mut O);
 
-impl Writer for Sink<'_> {
+impl<O: Output> Writer for Sink<'_, O> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
         // Most writes are of one byte: the short numbers.
         match bytes {
             [byte] => self.0.push(*byte),
-            bytes => self.0.extend_from_slice(bytes),
+            bytes => self.0.extend(bytes),
         }
         Ok(())
     }
 }
 
-struct Encoding<'a> {
-    encoder: EncoderImpl<Sink<'a>, Configuration>,
+struct Encoding<'a, O: Output> {
+    encoder: EncoderImpl<Sink<'a, O>, Configuration>,
     attachments: &'a mut Vec<u64>,
     handles: &'a dyn Handles,
     /// Containers around the value being written.
@@ -104,7 +113,7 @@ struct Encoding<'a> {
     open: Vec<*const Dynamic>,
 }
 
-impl Encoding<'_> {
+impl<O: Output> Encoding<'_, O> {
     /// Ints, also shared ones, on the spot: most long arrays are full of them.
     #[inline]
     fn value(&mut self, value: &Dynamic) -> Outcome {

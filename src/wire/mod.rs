@@ -38,6 +38,7 @@
 //! |---|---|
 //! | `format` | the tags and the depth limit |
 //! | `encode`, `refusal` | values to bytes; what can't travel and where it stands |
+//! | `output` | where the bytes are written to |
 //! | `decode`, `cursor` | bytes to values; the bytes that are left |
 //! | `function`, `timestamp` | what a function pointer and a timestamp are in another process |
 //! | `handle` | how shared objects are told from plain values |
@@ -52,17 +53,19 @@ mod format;
 mod function;
 mod handle;
 mod kinds;
+mod output;
 mod raised;
 mod refusal;
 mod timestamp;
 mod traceback;
 
-pub use decode::{DecodeError, decode};
-pub use encode::{encode, encode_all};
+pub use decode::{DecodeError, blob, decode};
+pub use encode::{encode, encode_all, encode_blob};
 pub use error::Error;
 pub use format::MAX_DEPTH;
 pub use handle::{Handles, NoHandles};
 pub use kinds::KINDS;
+pub use output::Output;
 pub use raised::Raised;
 pub use refusal::EncodeError;
 pub use traceback::{Frame, call_chain, innermost};

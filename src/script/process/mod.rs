@@ -16,28 +16,25 @@ use std::cell::RefCell;
 
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
-use super::raise::{Raise, RhaiResult, interrupted, raise};
+use super::raise::{Raise, RhaiResult, raise};
 use super::runtime;
-use super::signature::{Arguments, Signature, described};
-use crate::arena::table::{ProcessId, SLOTS};
+use super::signature::{Arguments, Signature};
 use crate::process::children;
 use crate::process::method::Method;
-use crate::process::sentinel;
 use crate::sys::process::{self as system, SIGINT, SIGKILL, SIGTERM};
-use value::{Process, Wanted};
+pub use value::Process;
+use value::Wanted;
 
 static NEW: Signature =
     Signature { name: "Process", parameters: &["target", "args", "name", "daemon"], required: 0 };
 static JOIN: Signature = Signature { name: "Process.join", parameters: &["timeout"], required: 0 };
 static KILL: Signature = Signature { name: "kill", parameters: &["pid", "signal"], required: 2 };
-static WAIT: Signature = Signature { name: "wait", parameters: &["objects", "timeout"], required: 1 };
 static CURRENT: Signature = Signature { name: "current_process", parameters: &[], required: 0 };
 static PARENT: Signature = Signature { name: "parent_process", parameters: &[], required: 0 };
 static ACTIVE: Signature = Signature { name: "active_children", parameters: &[], required: 0 };
 
 /// The names registered here that are functions of a script's top level.
-pub const NAMES: &[&str] =
-    &["Process", "current_process", "parent_process", "active_children", "kill", "wait"];
+pub const NAMES: &[&str] = &["Process", "current_process", "parent_process", "active_children", "kill"];
 
 /// Registers the type and the functions.
 pub fn register(engine: &mut Engine) {
@@ -53,7 +50,6 @@ pub fn register(engine: &mut Engine) {
         Ok(Dynamic::UNIT)
     });
     KILL.function(engine, kill);
-    WAIT.function(engine, wait);
     engine
         .register_type_with_name::<Process>("Process")
         .register_fn("start", |context: NativeCallContext, process: &mut Process| -> Result<(), Raise> {
@@ -119,30 +115,4 @@ fn kill(_: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
     system::kill(target, signal)
         .map_err(|error| raise("OSError", format!("kill({pid}, {signal}): {error}")))?;
     Ok(Dynamic::UNIT)
-}
-
-/// Those of several processes, given by themselves or by their sentinels, that have ended.
-fn wait(context: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
-    let objects = arguments.items(context, 0)?;
-    let deadline = arguments.deadline(1)?;
-    let ids: Result<Vec<ProcessId>, Raise> = objects.iter().map(waited_for).collect();
-    let ended = sentinel::wait(&ids?, deadline).map_err(|_| interrupted())?;
-    let ready = objects.into_iter().zip(ended).filter(|(_, ended)| *ended);
-    Ok(ready.map(|(object, _)| object).collect::<Array>().into())
-}
-
-fn waited_for(object: &Dynamic) -> Result<ProcessId, Raise> {
-    let sentinel = match (object.as_int(), object.read_lock::<Process>()) {
-        (Ok(sentinel), _) => sentinel,
-        (_, Some(process)) => process.sentinel()?,
-        _ => {
-            let message = format!("wait() takes processes and their sentinels, not {}", described(object));
-            return Err(raise("TypeError", message));
-        }
-    };
-    let id = ProcessId::unpack(sentinel as u64);
-    if sentinel <= 0 || id.index as usize >= SLOTS || id.generation == 0 {
-        return Err(raise("ValueError", format!("{sentinel} is no process's sentinel")));
-    }
-    Ok(id)
 }

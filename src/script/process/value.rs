@@ -168,6 +168,13 @@ impl Process {
         target.map_or(Ok(Dynamic::UNIT), |target| runtime::call(context, &target, arguments))
     }
 
+    /// What it is to do, as far as it has not been started: its function and the arguments.
+    pub fn work(&self) -> Array {
+        let state = self.0.borrow();
+        let target = state.target.clone().map(Dynamic::from);
+        target.into_iter().chain(state.arguments.iter().cloned()).collect()
+    }
+
     /// Waits until it has ended, or the deadline.
     pub fn join(&self, deadline: Deadline) -> Result<(), Raise> {
         let parent = match self.0.borrow().kin {

@@ -14,6 +14,7 @@ use super::signature::{Arguments, Signature};
 use crate::process::method::Method;
 use crate::queue::view::{JoinableQueue, Queue, SimpleQueue};
 use crate::queue::{Flavor, Queue as Shared};
+use crate::sync::channel::Channel;
 use crate::sys::clock::Deadline;
 use end::End;
 
@@ -37,6 +38,18 @@ pub fn offset(value: &Dynamic) -> Option<u64> {
         value.read_lock::<T>().map(|queue| queue.view().channel().offset())
     }
     of::<Queue>(value).or_else(|| of::<JoinableQueue>(value)).or_else(|| of::<SimpleQueue>(value))
+}
+
+/// What `wait` waits for, if `value` is a queue.
+///
+/// # Errors
+/// If this process has closed it.
+pub fn channel(value: &Dynamic) -> Result<Option<Channel>, Raise> {
+    fn of<T: End>(value: &Dynamic) -> Option<Result<Channel, Raise>> {
+        let queue = value.read_lock::<T>()?;
+        Some(if queue.is_closed() { Err(queue.closed()) } else { Ok(queue.view().channel().clone()) })
+    }
+    of::<Queue>(value).or_else(|| of::<JoinableQueue>(value)).or_else(|| of::<SimpleQueue>(value)).transpose()
 }
 
 /// The queue at `offset`, as a value of its kind.

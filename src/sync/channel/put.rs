@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Channel, PutError};
-use crate::arena::blocks::{self, Block, OutOfMemory, Use};
+use crate::arena::blocks::{self, Block, Use};
 use crate::arena::bundle::Bundle;
 use crate::arena::segment::nowhere;
 use crate::arena::table::{Waiting, waiting_for};
-use crate::sync::chunk::{self, INLINE, LATER, START};
+use crate::sync::chunk::{self, LATER, START};
+use crate::sync::draft::{Body, Draft};
 use crate::sys::clock::Deadline;
 
 impl Channel {
@@ -30,12 +31,39 @@ impl Channel {
         deadline: Deadline,
         claim: &AtomicU64,
     ) -> Result<(), PutError> {
+        self.put_body(Body::of(message)?, references, deadline, claim)
+    }
+
+    /// As [`Channel::put`], for a message that was written as a draft.
+    ///
+    /// # Errors
+    /// [`PutError`]; the channel is then as it was.
+    pub fn put_draft(
+        &self,
+        draft: &mut Draft,
+        references: &[u64],
+        deadline: Deadline,
+    ) -> Result<(), PutError> {
+        self.put_body(draft.seal()?, references, deadline, nowhere())
+    }
+
+    fn put_body(
+        &self,
+        body: Body<'_>,
+        references: &[u64],
+        deadline: Deadline,
+        claim: &AtomicU64,
+    ) -> Result<(), PutError> {
         let layout = self.layout();
         let bundle = if references.is_empty() { None } else { Some(Bundle::new(references)?) };
-        let block = if message.len() > INLINE { Some(filled(message)?) } else { None };
-        let size = chunk::entry_size(message.len(), bundle.is_some());
+        let length = body.length();
+        let size = chunk::entry_size(length, bundle.is_some());
+        let (message, block): (&[u8], _) = match body {
+            Body::Inline(bytes) => (bytes, None),
+            Body::Block(block, _) => (&[], Some(block)),
+        };
         let mut fresh: Option<Block> = None;
-        let (wake, number) = loop {
+        let (wakeup, number) = loop {
             let held = layout.object.guard.lock();
             if layout.closed.load(Ordering::Relaxed) != 0 {
                 return Err(PutError::Closed);
@@ -60,7 +88,7 @@ impl Channel {
             let tail = layout.tail.load(Ordering::Relaxed);
             // Room for the entry and for the head of 0 that may have to follow.
             if tail + size + 8 <= blocks::capacity(tail_chunk) {
-                chunk::write(tail_chunk, tail, message, bundle_at, block_at);
+                chunk::write(tail_chunk, tail, length, message, bundle_at, block_at);
                 let visible = [(&layout.tail, tail + size), (&layout.put, put + 1)];
                 if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim, nowhere()) {
                     held.commit(visible);
@@ -81,7 +109,7 @@ impl Channel {
                 }
             };
             chunk::next(next).store(0, Ordering::Relaxed);
-            chunk::write(next, START, message, bundle_at, block_at);
+            chunk::write(next, START, length, message, bundle_at, block_at);
             chunk::write_end(tail_chunk, tail);
             held.commit([
                 (chunk::next(tail_chunk), next),
@@ -106,24 +134,27 @@ impl Channel {
         if let Some(block) = block {
             block.published();
         }
-        if wake {
-            layout.items.wake_one();
-        }
+        wakeup.send();
         let capacity = layout.capacity.load(Ordering::Relaxed);
-        if capacity != 0 && message.len() as u64 > capacity {
+        if capacity != 0 && length as u64 > capacity {
             self.wait_until_taken(number)?;
         }
         Ok(())
     }
 
-    /// Waits until message `number` was taken, or nobody takes any more.
+    /// Waits until message `number` was taken.
+    ///
+    /// # Errors
+    /// [`PutError::Closed`] if nobody takes it any more.
     fn wait_until_taken(&self, number: u64) -> Result<(), PutError> {
         let layout = self.layout();
         loop {
             let held = layout.object.guard.lock();
-            let closed = layout.closed.load(Ordering::Relaxed) != 0;
-            if closed || layout.taken.load(Ordering::Relaxed) > number {
+            if layout.taken.load(Ordering::Relaxed) > number {
                 return Ok(());
+            }
+            if layout.closed.load(Ordering::Relaxed) != 0 {
+                return Err(PutError::Closed);
             }
             let ticket = layout.room.enter();
             drop(held);
@@ -147,13 +178,4 @@ impl Channel {
         }
         bytes - start
     }
-}
-
-/// A block with the bytes of a large message.
-fn filled(message: &[u8]) -> Result<Block, OutOfMemory> {
-    let mut block = Block::new(message.len() as u64, Use::Bytes)?;
-    if let Some(place) = block.bytes_mut().get_mut(..message.len()) {
-        place.copy_from_slice(message);
-    }
-    Ok(block)
 }

@@ -20,9 +20,9 @@ impl Channel {
         }
         held.commit([(&layout.done, done)]);
         if done == put {
-            layout.idle.changed_for_all();
+            let wakeup = layout.idle.changed_for_all();
             drop(held);
-            layout.idle.wake_all();
+            wakeup.send();
         }
         true
     }
@@ -55,11 +55,10 @@ impl Channel {
         let now = Deadline::after(Some(0.0));
         while !matches!(self.take(&mut buffer, now), Err(TakeError::Closed)) {}
         let layout = self.layout();
-        {
-            let held = layout.object.guard.lock();
-            held.commit([(&layout.done, layout.put.load(Ordering::Relaxed))]);
-            layout.idle.changed_for_all();
-        }
-        layout.idle.wake_all();
+        let held = layout.object.guard.lock();
+        held.commit([(&layout.done, layout.put.load(Ordering::Relaxed))]);
+        let wakeup = layout.idle.changed_for_all();
+        drop(held);
+        wakeup.send();
     }
 }
