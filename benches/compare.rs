@@ -33,6 +33,11 @@ const fn row(name: &'static str, stook: Side, other: Side, target: Option<f64>) 
     Row { name, stook, other, target, same_lines: false }
 }
 
+/// Two scripts of one name.
+const fn pair(name: &'static str, target: f64) -> Row {
+    row(name, Side::Pair(name, &[]), Side::Python(name, &[]), Some(target))
+}
+
 /// Start and join of a process that does nothing.
 const fn start(name: &'static str, arguments: &'static [&'static str], target: f64) -> Row {
     row(name, Side::Pair("start", arguments), Side::Python("start", arguments), Some(target))
@@ -51,7 +56,10 @@ const ROWS: &[Row] = &[
     start("forkserver_paced", &["forkserver", "0.005"], 15.0),
     row("spawn_512", Side::Pair("start_512", &[]), Side::Python("start_512", &[]), Some(10.0)),
     row("spawn_512_alone", Side::Pair("start_512", &[]), Side::Pair("start", &["spawn", "0"]), Some(0.9)),
-    row("queue_1m", Side::Pair("queue_1m", &[]), Side::Python("queue_1m", &[]), Some(5.0)),
+    pair("queue_1m", 10.0),
+    pair("queue_4x4", 10.0),
+    pair("ping_pong", 2.0),
+    pair("blob_64m", 5.0),
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
     same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),

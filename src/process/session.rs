@@ -6,7 +6,7 @@ use crate::arena::table::{self, ProcessId, RUNNING};
 use crate::arena::{parcel, segment};
 use crate::process::{family, finish};
 use crate::sync::{channel, end};
-use crate::sys::{process, signal};
+use crate::sys::{heap, process, signal};
 
 /// The name of the first process.
 pub const MAIN: &str = "MainProcess";
@@ -15,6 +15,7 @@ pub const ENTER: &str = "--process=";
 
 /// What every process of a session does first.
 fn prepare() {
+    heap::keep_large();
     parcel::register();
     channel::register();
     end::register();

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod environment;
 pub mod futex;
+pub mod heap;
 pub mod identity;
 pub mod memory;
 pub mod mutex;

@@ -6,6 +6,8 @@
 
 mod value;
 
+use std::ops::Deref;
+
 use rhai::{Array, Blob, Dynamic, Engine, NativeCallContext};
 
 use super::raise::{Raise, RhaiResult, out_of_memory, raise};
@@ -67,6 +69,14 @@ pub fn register(engine: &mut Engine) {
             runtime::at(&context);
             connection.send(&value)
         })
+        // Without the way through a signature a shared blob is read where it is: it may be large.
+        .register_fn(
+            "send_bytes",
+            |context: NativeCallContext, connection: &mut Connection, value: Dynamic| {
+                runtime::at(&context);
+                connection.send_bytes(&*blob(&value)?)
+            },
+        )
         .register_fn("recv", |context: NativeCallContext, connection: &mut Connection| {
             runtime::at(&context);
             connection.recv()
@@ -91,11 +101,14 @@ pub fn register(engine: &mut Engine) {
         .register_fn("!=", |one: Connection, other: Connection| !one.is(&other));
 }
 
+fn blob(value: &Dynamic) -> Result<impl Deref<Target = Blob>, Raise> {
+    let refused = || raise("TypeError", format!("send_bytes() sends a blob, not {}", described(value)));
+    value.read_lock::<Blob>().ok_or_else(refused)
+}
+
 fn send_bytes(_: &NativeCallContext, connection: Connection, mut arguments: Arguments) -> RhaiResult {
     let value = arguments.any(0);
-    let Ok(blob) = value.as_blob_ref() else {
-        return Err(raise("TypeError", format!("send_bytes() sends a blob, not {}", described(&value))));
-    };
+    let blob = blob(&value)?;
     let refuse = |what: &str| raise("ValueError", format!("send_bytes(): {what}"));
     let offset = arguments.int(1)?.unwrap_or(0);
     let offset = usize::try_from(offset).map_err(|_| refuse("offset is negative"))?;
