@@ -74,7 +74,7 @@ pub fn register(engine: &mut Engine) {
             "send_bytes",
             |context: NativeCallContext, connection: &mut Connection, value: Dynamic| {
                 runtime::at(&context);
-                connection.send_bytes(&*blob(&value)?)
+                connection.send_bytes(&blob(&value)?)
             },
         )
         .register_fn("recv", |context: NativeCallContext, connection: &mut Connection| {
