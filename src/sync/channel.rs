@@ -338,4 +338,6 @@ mod take;
 mod work;
 
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod tests;
