@@ -99,9 +99,10 @@ fn end_tree() {
 /// Ends those of the session's other processes for which `chosen` holds: asks first, kills what does not end,
 /// and takes the zombies away.
 fn end_all(chosen: &dyn Fn(&Slot) -> bool) {
-    signal_tree(SIGTERM, chosen);
     let deadline = Deadline::after(Some(GRACE));
     loop {
+        // Each time: one of them may have started another one since.
+        signal_tree(SIGTERM, chosen);
         table::reap_children();
         sweep::sweep();
         let Some(slot) = table::used_slots().skip(1).find(|slot| runs(slot) && chosen(slot)) else { return };
@@ -142,4 +143,55 @@ fn signal_tree(number: i32, chosen: &dyn Fn(&Slot) -> bool) -> bool {
         let _ = process::kill(slot.pid(), number);
         true
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+    use crate::arena::testing::{Child, session};
+    use crate::sys::process::End;
+    use crate::sys::signal;
+
+    #[test]
+    fn what_is_started_while_everything_ends_is_asked_to_end_too() {
+        let _session = session();
+        let first = Child::run(|| {
+            let me = table::me().expect("a slot");
+            let held_back = signal::hold_back();
+            me.at_line(1);
+            while me.line() == 1 {
+                std::thread::yield_now();
+            }
+            drop(held_back);
+        });
+        let slot = first.id.slot().expect("its slot");
+        while slot.line() == 0 {
+            std::thread::yield_now();
+        }
+        let (looks, second) = (Cell::new(0), RefCell::new(None));
+        end_all(&|other| {
+            if other.id() == first.id {
+                looks.set(looks.get() + 1);
+                // It has been asked to end by now.
+                if looks.get() == 2 {
+                    let late = Child::run(|| {
+                        loop {
+                            std::thread::park();
+                        }
+                    });
+                    late.entered();
+                    second.replace(Some(late.id));
+                    slot.at_line(2);
+                }
+            }
+            other.id() == first.id || Some(other.id()) == *second.borrow()
+        });
+        for id in [Some(first.id), second.take()] {
+            let id = id.expect("both were started");
+            assert_eq!(id.slot().and_then(Slot::end), Some(End::Signalled(SIGTERM)));
+            sweep::release(id);
+        }
+    }
 }

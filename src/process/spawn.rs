@@ -9,7 +9,7 @@ use crate::arena::parcel::{self, Parcel};
 use crate::arena::segment;
 use crate::arena::sweep;
 use crate::arena::table::{self, ProcessId, Role};
-use crate::sys::process;
+use crate::sys::{process, signal};
 
 thread_local! {
     static EXECUTABLE: RefCell<Option<CString>> = const { RefCell::new(None) };
@@ -46,6 +46,8 @@ pub(super) fn spawn_as(id: ProcessId, name: &str, start: &Parcel) -> Result<(), 
     let shown = CString::new(name.replace('\0', " ")).unwrap_or_default();
     let enter = CString::new(format!("{ENTER}{}:{}", id.index, id.generation)).unwrap_or_default();
     let arguments = [c"stook".into(), enter, shown];
+    // No handler takes its zombie away before its id is known here: its slot could be somebody else's by then.
+    let _held_back = signal::hold_back();
     let spawned = EXECUTABLE.with_borrow(|executable| {
         let program: &CStr = executable.as_deref().unwrap_or(process::SELF);
         process::spawn(program, segment::memory().fd(), &arguments)
