@@ -22,6 +22,12 @@ fn kill_if_there(pid: i32) {
     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
 
+/// One of these.
+fn any_of(pids: &[i32]) -> Option<i32> {
+    let index = below(Duration::from_secs(1)).mul_f64(pids.len() as f64).as_secs() as usize;
+    pids.get(index).copied()
+}
+
 /// The pids of fork servers that were not seen before. What a server forks has its command line: the server is
 /// the one that has none of those for its parent, and no other server the same slot.
 fn new_servers(session: &Session, seen: &mut BTreeSet<String>) -> Vec<i32> {
@@ -182,9 +188,8 @@ fn what_the_fork_server_made_is_killed_at_any_moment() {
         thread::sleep(below(Duration::from_millis(2)));
         let made: Vec<i32> = all_pids().into_iter().filter(|pid| servers.contains(&parent(*pid))).collect();
         // Spare ones and such that somebody has.
-        let any = below(Duration::from_secs(1)).mul_f64(made.len() as f64).as_secs() as usize;
-        if let Some(pid) = made.get(any) {
-            kill_if_there(*pid);
+        if let Some(pid) = any_of(&made) {
+            kill_if_there(pid);
             killed += 1;
         }
     }
@@ -240,6 +245,54 @@ fn what_a_killed_middle_process_started_goes_on_or_ends() {
         assert_eq!(count("there"), count("done"));
         assert!(count("there") > 90, "{} children", count("there"));
     }
+}
+
+/// Trees by all methods, over and over, and a first process that does not mind what becomes of them.
+const FRAGILE: &str = r#"
+    fn any() { get_context(get_all_start_methods()[randint(0, 2)]) }
+
+    fn leaf() { for i in 0..randint(0, 200) { } }
+
+    fn branch(depth) {
+        for i in 0..randint(0, 3) {
+            let p = if depth > 0 { any().Process(branch, [depth - 1]) } else { any().Process(leaf, [], #{ daemon: i == 0 }) };
+            p.start();
+            if i == 1 { p.join(); }
+        }
+    }
+
+    fn work(x) {
+        if x % 5 == 0 { let p = any().Process(leaf); p.start(); p.join(); }
+        x
+    }
+
+    if __name__ == "__main__" {
+        while !exists("stop") {
+            let all = [];
+            for i in 0..3 { let p = any().Process(branch, [1]); p.start(); all.push(p); }
+            try { with any().Pool(2) as pool { pool.map(work, 0..6, 1); } } catch (e) { if e.kind != "WorkerLost" { throw; } }
+            for p in all {
+                p.join();
+                if p.exitcode != 0 && p.exitcode != -9 { throw `a branch ended with ${p.exitcode}`; }
+            }
+        }
+    }
+"#;
+
+#[test]
+fn anything_but_the_first_process_is_killed_at_any_moment() {
+    let session = Session::start(FRAGILE, &[]);
+    let mut killed = 0;
+    while killed < rounds(500) {
+        thread::sleep(below(Duration::from_millis(3)));
+        if let Some(pid) = any_of(&session.others()) {
+            kill_if_there(pid);
+            killed += 1;
+        }
+    }
+    session.write("stop", "");
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
 
 /// A tree by all methods, over and over.

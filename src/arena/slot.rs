@@ -190,6 +190,12 @@ impl Slot {
         self.role() == Role::Spare || self.state() == SPARE
     }
 
+    /// Whether there is a process, or its zombie: it is known, and nobody has seen it end. Its lifeline does not
+    /// count: a process that is ending lets go of that before anybody can take its zombie away.
+    pub fn has_process(&self) -> bool {
+        self.pid() != 0 && matches!(self.state(), STARTING | RUNNING | SPARE)
+    }
+
     /// Whether the process runs, or is still coming up under a creator that does.
     pub fn is_alive(&self) -> bool {
         match self.state() {
@@ -253,11 +259,9 @@ impl Slot {
 
     /// Whether its zombie was taken away by `reaper`, who was killed before it could say so (invariant 4).
     fn was_lost_by(&self, reaper: ProcessId) -> bool {
-        let (state, pid) = (self.state(), self.pid());
-        matches!(state, STARTING | RUNNING | SPARE)
-            && pid != 0
+        self.has_process()
             && self.status.load(Ordering::SeqCst) & KNOWN != 0
-            && !process::exists(pid)
+            && !process::exists(self.pid())
             && self.reaper.load(Ordering::SeqCst) == reaper.pack()
     }
 
@@ -265,8 +269,7 @@ impl Slot {
     /// Safe in a signal handler.
     pub fn reap(&self) {
         let pid = self.pid();
-        let there = pid != 0 && matches!(self.state(), STARTING | RUNNING | SPARE);
-        if !there || !matches!(process::look(pid), Seen::Ended(_)) {
+        if !self.has_process() || !matches!(process::look(pid), Seen::Ended(_)) {
             return;
         }
         // A handler that did the same now would leave the slot to whoever wants it.

@@ -33,7 +33,7 @@ use super::segment::{header, slots};
 pub use super::slot::{ENDED, FREE, HANDS, ProcessId, RUNNING, Role, SPARE, STARTING, Slot, Waiting};
 use super::{guard, hand};
 use crate::sys::mutex::RobustMutex;
-use crate::sys::{futex, identity};
+use crate::sys::{futex, identity, process};
 
 /// Processes that a session may have at one time.
 pub const SLOTS: usize = 4096;
@@ -120,16 +120,6 @@ pub fn enter(id: ProcessId) -> bool {
     ME.store(id.index, Ordering::Relaxed);
     MY_GENERATION.store(id.generation, Ordering::Relaxed);
     true
-}
-/// This process was started for a slot that is not waiting for it any more, and is about to end. It enters the
-/// table all the same: only processes that are in there are asked after, and its zombie would stay.
-pub fn enter_to_end() {
-    // A sweeper may take this one for given up as well. With no slot free, the zombie stays.
-    while let Ok(id) = claim("given up", Role::Process) {
-        if enter(id) {
-            return;
-        }
-    }
 }
 
 /// This process has just been forked off another one: it has no slot, holds no guard, and has nothing in
@@ -225,8 +215,7 @@ pub fn waiting_for<T>(what: Waiting, object: u64, wait: impl FnOnce() -> T) -> T
 }
 
 /// Reaps those of this process's children that have ended; for the first process that includes the orphans
-/// it got, and for the fork server what it started for others. Only stook's own children are asked after.
-/// Runs in the handler of SIGCHLD.
+/// it got, and for the fork server what it started for others. Runs in the handler of SIGCHLD.
 pub fn reap_children() {
     let (Some(me), Some(my_id)) = (me(), my_id()) else { return };
     let all = is_first() || me.role() == Role::Server;
@@ -235,13 +224,26 @@ pub fn reap_children() {
             slot.reap();
         }
     }
+    if is_first() {
+        take_strangers_away();
+    }
+}
+
+/// Takes zombies away that no slot knows. The first process gets them: their creators were killed before
+/// they could say whom they had started.
+fn take_strangers_away() {
+    while let Some(pid) = process::any_ended() {
+        let known = used_slots().any(|slot| slot.pid() == pid && slot.has_process());
+        if known || !process::take_away(pid) {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::arena::testing::{Child, session};
-    use crate::sys::process;
 
     #[test]
     fn a_slot_names_one_process_only() {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::children;
 use crate::arena::sweep;
-use crate::arena::table::{self, RUNNING, Role, SPARE, STARTING, Slot, Waiting};
+use crate::arena::table::{self, Role, Slot, Waiting};
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
+use crate::sys::output::{Stream, write_whole};
 use crate::sys::process::{self, SIGKILL, SIGTERM};
 
 /// How long a daemon may take to end after SIGTERM, in seconds.
@@ -28,7 +29,10 @@ pub fn finish(code: i32) -> ! {
             // Somebody wants this very process to end; what it started goes on without it.
             process::exit_now(1);
         }
-        // Ctrl-C, now or before: it takes everything with it.
+        // Ctrl-C takes everything with it. If it comes only now, nobody has said so yet.
+        if code != INTERRUPTED {
+            let _ = write_whole(Stream::Err, b"KeyboardInterrupt: what still runs is ended\n", None);
+        }
         end_tree();
         process::exit_now(INTERRUPTED);
     }
@@ -61,7 +65,7 @@ pub fn end_children() -> Result<(), GaveUp> {
     if table::is_first() {
         while let Some(orphan) = orphan() {
             let seen = orphan.ended.load(Ordering::Acquire);
-            if runs(orphan) {
+            if orphan.has_process() {
                 table::waiting_for(Waiting::Join, u64::from(orphan.pid()), || {
                     sleep_on(&orphan.ended, seen, Deadline::Never)
                 })?;
@@ -76,7 +80,7 @@ pub fn end_children() -> Result<(), GaveUp> {
 fn orphan() -> Option<&'static Slot> {
     table::reap_children();
     sweep::sweep();
-    table::used_slots().skip(1).find(|slot| runs(slot) && !is_server(slot))
+    others(&|slot| !is_server(slot)).next()
 }
 
 /// The fork server and its spare process go with the session: nobody waits for them.
@@ -84,10 +88,9 @@ fn is_server(slot: &Slot) -> bool {
     slot.role() == Role::Server || slot.is_spare()
 }
 
-/// Whether there is a process to wait for. Its lifeline does not count: a process that is ending lets go of
-/// that before its parent can take its zombie away, and all parents end up being this process.
-fn runs(slot: &Slot) -> bool {
-    matches!(slot.state(), STARTING | RUNNING | SPARE) && slot.pid() != 0
+/// The session's other processes for which `chosen` holds.
+fn others(chosen: &dyn Fn(&Slot) -> bool) -> impl Iterator<Item = &'static Slot> {
+    table::used_slots().skip(1).filter(move |slot| slot.has_process() && chosen(slot))
 }
 
 /// Ends every other process of the session. Heeds no Ctrl-C; a second one ends this process, and the kernel
@@ -105,10 +108,10 @@ fn end_all(chosen: &dyn Fn(&Slot) -> bool) {
         signal_tree(SIGTERM, chosen);
         table::reap_children();
         sweep::sweep();
-        let Some(slot) = table::used_slots().skip(1).find(|slot| runs(slot) && chosen(slot)) else { return };
+        let Some(slot) = others(chosen).next() else { return };
         let seen = slot.ended.load(Ordering::Acquire);
         match deadline.slice(SLICE) {
-            Some(slice) if runs(slot) => {
+            Some(slice) if slot.has_process() => {
                 futex::wait(&slot.ended, seen, slice);
             }
             Some(_) => {}
@@ -138,8 +141,7 @@ fn kill_all(chosen: &dyn Fn(&Slot) -> bool) {
 
 /// Sends `number` to those of the session's other processes for which `chosen` holds; whether there was one.
 fn signal_tree(number: i32, chosen: &dyn Fn(&Slot) -> bool) -> bool {
-    let running = table::used_slots().skip(1).filter(|slot| runs(slot) && chosen(slot));
-    running.fold(false, |_, slot| {
+    others(chosen).fold(false, |_, slot| {
         let _ = process::kill(slot.pid(), number);
         true
     })

@@ -60,7 +60,6 @@ fn fork_as(id: ProcessId) -> Result<Forked, StartError> {
     table::leave_by_fork();
     if !table::enter(id) {
         // Its creator is dead, and somebody has given this process up.
-        table::enter_to_end();
         process::exit_now(0);
     }
     children::forget();

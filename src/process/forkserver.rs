@@ -28,7 +28,7 @@ use super::spawn::{give_back, spawn_as};
 use crate::arena::parcel::{self, Parcel};
 use crate::arena::segment::header;
 use crate::arena::sweep;
-use crate::arena::table::{self, RUNNING, Role, SPARE, STARTING, Slot, Waiting};
+use crate::arena::table::{self, Role, SPARE, STARTING, Waiting};
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
@@ -134,11 +134,7 @@ pub fn serve(rehearse: impl Fn()) {
 
 /// How many spare processes there are, or will be in a moment.
 fn spares() -> usize {
-    let is_spare = |slot: &&Slot| {
-        let there = matches!(slot.state(), STARTING | RUNNING | SPARE);
-        slot.is_spare() && there && slot.is_alive()
-    };
-    table::used_slots().filter(is_spare).count()
+    table::used_slots().filter(|slot| slot.is_spare() && slot.is_alive()).count()
 }
 
 /// The life of a spare process until it is somebody's.

@@ -30,6 +30,7 @@ fn prepare() {
 /// If the system refuses the memory.
 pub fn begin(limit: Option<u64>) -> io::Result<()> {
     process::keep_descriptors();
+    signal::hold_nothing_back();
     segment::create(limit)?;
     prepare();
     let first = table::claim(MAIN, table::Role::Process).map_err(io::Error::other)?;
@@ -39,7 +40,9 @@ pub fn begin(limit: Option<u64>) -> io::Result<()> {
     process::become_subreaper();
     signal::on_child_death(table::reap_children);
     signal::on_second_interrupt(finish::kill_tree);
-    signal::count_interrupts();
+    if !signal::ignores_interrupts() {
+        signal::count_interrupts();
+    }
     Ok(())
 }
 
@@ -62,7 +65,6 @@ pub fn enter(argument: &str) -> io::Result<bool> {
     prepare();
     obey();
     if !table::enter(id) {
-        table::enter_to_end();
         return Ok(false);
     }
     let parent = id.slot().and_then(|slot| slot.creator()?.slot()).map_or(0, table::Slot::pid);
@@ -76,5 +78,6 @@ pub(super) fn obey() {
     signal::heed_sent_interrupts(|sender| {
         table::used_slots().any(|slot| slot.pid() == sender && slot.state() == RUNNING)
     });
+    signal::let_termination_kill();
     signal::on_child_death(table::reap_children);
 }

@@ -109,24 +109,37 @@ pub fn fork_alone() -> io::Result<Option<u32>> {
 /// Asks after the child `pid` without waiting. If it has ended, its zombie stays. Only system calls: may be used
 /// in a signal handler.
 pub fn look(pid: u32) -> Seen {
-    // SAFETY: all zeros is a value of this structure.
-    let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    loop {
-        // SAFETY: the structure is there for the length of the call.
-        if unsafe { libc::waitid(libc::P_PID, pid, &raw mut information, flags) } == 0 {
-            break;
-        }
-        if Errno::last() != Errno::EINTR {
-            return Seen::NotOurs;
-        }
-    }
+    let Some(information) = ask(libc::P_PID, pid) else { return Seen::NotOurs };
     // SAFETY: the call filled these fields, or left zeros for a child that runs.
     let (found, number) = unsafe { (information.si_pid(), information.si_status()) };
     match information.si_code {
         _ if found == 0 => Seen::Running,
         libc::CLD_EXITED => Seen::Ended(End::Exited(number)),
         _ => Seen::Ended(End::Signalled(number)),
+    }
+}
+
+/// A child of this process that has ended, if there is one, whoever started it. Its zombie stays. Only system
+/// calls.
+pub fn any_ended() -> Option<u32> {
+    // SAFETY: the call filled this field, or left zeros if all children run.
+    let found = unsafe { ask(libc::P_ALL, 0)?.si_pid() };
+    u32::try_from(found).ok().filter(|pid| *pid != 0)
+}
+
+/// Asks after children that have ended; `None` if this process has no such children.
+fn ask(which: libc::idtype_t, id: u32) -> Option<libc::siginfo_t> {
+    // SAFETY: all zeros is a value of this structure.
+    let mut information: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    loop {
+        // SAFETY: the structure is there for the length of the call.
+        if unsafe { libc::waitid(which, id, &raw mut information, flags) } == 0 {
+            return Some(information);
+        }
+        if Errno::last() != Errno::EINTR {
+            return None;
+        }
     }
 }
 

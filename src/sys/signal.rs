@@ -120,6 +120,16 @@ pub fn heed_sent_interrupts(is_ours: fn(u32) -> bool) {
     SigSet::from(Signal::SIGINT).thread_unblock().unwrap_or_default();
 }
 
+/// Whether SIGINT means nothing to this process. Shells start what runs in the background so, as Ctrl-C is not
+/// for it.
+pub fn ignores_interrupts() -> bool {
+    // SAFETY: all zeros is a value of this structure.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: asks only, and the structure is there for the length of the call.
+    let asked = unsafe { libc::sigaction(libc::SIGINT, std::ptr::null(), &raw mut action) };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
 /// From now on SIGINT means nothing to this process.
 pub fn ignore_interrupts() {
     install(Signal::SIGINT, SigHandler::SigIgn);
@@ -143,6 +153,13 @@ impl Drop for HeldBack {
     }
 }
 
+/// Holds no signal back, whatever the program that started this one did: a death that is held back is noticed
+/// late, and a child would hold back what its parent does.
+pub fn hold_nothing_back() {
+    // It can't fail with these arguments.
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
 /// Whether Ctrl-C came and nobody took it yet.
 pub fn interrupted() -> bool {
     PENDING.load(Ordering::Relaxed)
@@ -162,6 +179,11 @@ pub fn give_back_interrupt() {
 pub fn ignore_write_signals() {
     install(Signal::SIGPIPE, SigHandler::SigIgn);
     install(Signal::SIGXFSZ, SigHandler::SigIgn);
+}
+
+/// SIGTERM ends this process, also where the session's first process was started with it ignored.
+pub fn let_termination_kill() {
+    install(Signal::SIGTERM, SigHandler::SigDfl);
 }
 
 /// A crash kills the process at once, with its own signal: the language's run time would look at it first

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
@@ -68,6 +68,9 @@ impl Session {
         fs::create_dir(folder.path().join("tmp")).expect("a folder");
         fs::write(folder.path().join("script.rhai"), script).expect("a script");
         let watch = Watch::begin(&id, GRACE).expect("a watch");
+        // Tests that run in the background of a shell have it ignored, and so would the program.
+        // SAFETY: there is no handler.
+        unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.expect("SIGINT is a signal");
         let mut child = Command::new(program())
             .args(options)
             .arg("script.rhai")
@@ -173,12 +176,24 @@ impl Session {
 
     /// The pids of the session's zombies.
     pub fn zombies(&self) -> Vec<i32> {
-        let is_zombie = |stat: &str| {
+        self.group(|state| state == "Z")
+    }
+
+    /// The pids of the session's living processes but the first, also of such that hardly came up yet.
+    pub fn others(&self) -> Vec<i32> {
+        let mut others = self.group(|state| state != "Z");
+        others.retain(|pid| *pid != self.pid().as_raw());
+        others
+    }
+
+    /// The members of the session's process group whose state is `wanted`.
+    fn group(&self, wanted: impl Fn(&str) -> bool) -> Vec<i32> {
+        let group = self.pid().to_string();
+        let is_member = |stat: &str| {
             let mut fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
-            let (state, group) = (fields.next(), fields.nth(1));
-            state == Some("Z") && group == Some(self.pid().to_string().as_str())
+            fields.next().is_some_and(&wanted) && fields.nth(1) == Some(&group)
         };
-        all_pids().into_iter().filter(|pid| is_zombie(&proc_file(*pid, "stat"))).collect()
+        all_pids().into_iter().filter(|pid| is_member(&proc_file(*pid, "stat"))).collect()
     }
 
     /// Waits for the end; nothing may be left then.
