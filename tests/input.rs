@@ -349,6 +349,13 @@ fn a_script_in_a_pipe_or_behind_a_link() {
         "cat > real.rhai <<'END'\n{POOL}END\nln -s real.rhai link; ./stook link; ./stook /dev/stdin < link"
     );
     printed(&shell(&line, ""), "[1, 4, 9]\n[1, 4, 9]\n");
+    // Imports stand beside the file itself.
+    let line = "mkdir real; echo 'fn one() { 1 }' > real/part.rhai; ln -s real/main.rhai link; cat > real/main.rhai <<'END'
+import \"part\" as part;
+if is_main() { chdir(\"/\"); let p = Process(|| print(part::one())); p.start(); p.join(); }
+END
+./stook link";
+    printed(&shell(line, ""), "1\n");
 }
 
 #[test]

@@ -85,12 +85,13 @@ fn text(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
     })
 }
 
-/// Where the script's imports are looked for: its own directory, as an absolute path, so that it is found
-/// again when the program changes its directory.
+/// Where the script's imports are looked for: where its file stands, whatever link led to it, as an absolute path,
+/// so that it is found again when the program changes its directory.
 pub fn directory(name: &str) -> String {
-    let path = Path::new(name);
-    let directory = path.parent().filter(|_| path.is_file()).unwrap_or_else(|| Path::new(""));
-    let absolute =
-        std::path::absolute(if directory.as_os_str().is_empty() { Path::new(".") } else { directory });
-    absolute.map_or_else(|_| String::new(), |path| path.to_string_lossy().into_owned())
+    let file = Path::new(name).canonicalize().ok().filter(|file| file.is_file());
+    let directory = match file.as_deref().and_then(Path::parent) {
+        Some(directory) => Ok(directory.to_path_buf()),
+        None => std::path::absolute("."),
+    };
+    directory.map_or_else(|_| String::new(), |path| path.to_string_lossy().into_owned())
 }

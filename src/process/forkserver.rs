@@ -93,7 +93,7 @@ fn running(begin: Begin) -> Result<(), StartError> {
         let start = begin()?;
         let id = table::claim(NAME, Role::Server)?;
         if table::set_server(old, id) {
-            return spawn_as(id, NAME, &start);
+            return spawn_as(id, &start);
         }
         give_back(id);
     }

@@ -31,7 +31,7 @@ pub fn executable() -> Option<CString> {
 /// [`StartError`]; nothing is left of the attempt.
 pub fn spawn(name: &str, role: Role, start: &Parcel) -> Result<Child, StartError> {
     let id = table::claim(name, role)?;
-    spawn_as(id, name, start)?;
+    spawn_as(id, start)?;
     Ok(Child::new(id))
 }
 
@@ -39,11 +39,11 @@ pub fn spawn(name: &str, role: Role, start: &Parcel) -> Result<Child, StartError
 ///
 /// # Errors
 /// If the system refuses.
-pub(super) fn spawn_as(id: ProcessId, name: &str, start: &Parcel) -> Result<(), StartError> {
+pub(super) fn spawn_as(id: ProcessId, start: &Parcel) -> Result<(), StartError> {
     let slot = id.slot().ok_or(StartError::Gone)?;
     parcel::give_to(slot, start);
-    // The name is for those who look at the system's process list.
-    let shown = CString::new(name.replace('\0', " ")).unwrap_or_default();
+    // The name is for those who look at the system's process list: as much of it as the table keeps.
+    let shown = CString::new(slot.name()).unwrap_or_default();
     let enter = CString::new(format!("{ENTER}{}:{}", id.index, id.generation)).unwrap_or_default();
     let arguments = [c"stook".into(), enter, shown];
     // No handler takes its zombie away before its id is known here: its slot could be somebody else's by then.

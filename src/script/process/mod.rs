@@ -55,7 +55,11 @@ pub fn register(engine: &mut Engine) {
         .register_fn("start", |context: NativeCallContext, process: &mut Process| -> Result<(), Raise> {
             runtime::at(&context);
             process.start(&context)?;
-            STARTED.with_borrow_mut(|started| started.push(process.clone()));
+            STARTED.with_borrow_mut(|started| {
+                // Nobody may ever ask for those that have ended.
+                started.retain(|process| !process.has_ended());
+                started.push(process.clone());
+            });
             Ok(())
         })
         .register_fn("run", |context: NativeCallContext, process: &mut Process| process.run(&context))

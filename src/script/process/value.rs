@@ -210,6 +210,11 @@ impl Process {
         }
     }
 
+    /// Whether there is no end of it to be seen any more.
+    pub fn has_ended(&self) -> bool {
+        self.0.borrow().child.as_ref().is_none_or(|child| child.borrow().has_ended())
+    }
+
     /// Lets go of it: it has ended, or was never started.
     pub fn close(&self) -> Result<(), Raise> {
         let mut state = self.0.borrow_mut();
