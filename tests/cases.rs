@@ -85,12 +85,12 @@ fn run(code: i32, stdout: &str, stderr: &str) -> Run {
 fn reads_every_comment() {
     let text = "// covers: process.01 queue.02\n// methods: spawn fork\n// args: a  b\n// stdin: x y\n// stdin:\n\
         let a = \"http://x\"; // expect: http://x\n// expect:\n// expect-unordered: b\n//expect-unordered: c\n\
-        // expect:  two spaces\n// exit: -9\n// options: --memory 5\n// stdout: closed\n// stderr: full\n// as: -e\n// program: copied\n// expect stderr: ^Error: \\d+$\n// nothing: else\n";
+        // expect:  two spaces\n// exit: -9\n// options: --memory 5\n// stdout: closed\n// stderr: full\n// stderr: whole\n// as: -e\n// program: copied\n// expect stderr: ^Error: \\d+$\n// nothing: else\n";
     let case = case(text);
     let line = |text: &str| Output::Line(text.to_owned());
     let any_order = Output::AnyOrder(vec!["b".to_owned(), "c".to_owned()]);
     assert_eq!(case.output, [line("http://x"), line(""), any_order, line(" two spaces")]);
-    assert_eq!(case.stderr.len(), 1);
+    assert_eq!((case.stderr.len(), case.stderr_whole), (1, true));
     assert_eq!(case.exit, -9);
     assert_eq!(case.args, ["a", "b"]);
     assert_eq!(case.options, ["--memory", "5"]);
@@ -150,6 +150,9 @@ fn judges_stderr_exit_and_leaks() {
     assert!(judge(&expected, &run(0, "", "Ab\n")).is_err(), "the exit code");
     assert!(judge(&case(""), &run(0, "", "warning\n")).is_err(), "nothing expected on stderr");
     assert!(judge(&case("// exit: -9"), &run(-9, "", "")).is_ok());
+    let whole = case("// stderr: whole\n// expect stderr: ^A\n// expect stderr: b$");
+    assert!(judge(&whole, &run(0, "", "A\nb\nAb\n")).is_ok());
+    assert!(judge(&whole, &run(0, "", "A\nx\nb\n")).is_err(), "a line that nothing expects");
     let hung = Run { end: End::Hung(HANG), ..run(0, "so far\n", "") };
     let text = judge(&case("// expect: so far"), &hung).expect_err("it hung");
     assert!(text.contains("still running") && text.contains("so far"), "{text}");

@@ -31,6 +31,8 @@ pub struct Case {
     pub output: Vec<Output>,
     /// Each matches a line of its standard error; none at all means that nothing stands there.
     pub stderr: Vec<Regex>,
+    /// Those lines are all that stands there.
+    pub stderr_whole: bool,
     /// Its exit code; minus the number of the signal that ends it.
     pub exit: i32,
     /// What it is given on the command line.
@@ -79,6 +81,7 @@ impl Case {
         let mut case = Self {
             output: Vec::new(),
             stderr: Vec::new(),
+            stderr_whole: false,
             exit: 0,
             args: Vec::new(),
             options: Vec::new(),
@@ -127,12 +130,14 @@ impl Case {
             "program" if value.trim() == "copied" => self.copied_program = true,
             "program" => return Err("not `copied`".to_owned()),
             "options" => self.options.extend(words()),
+            "stderr" if value.trim() == "whole" => self.stderr_whole = true,
             "stdout" | "stderr" => self.redirections.push(match (key, value.trim()) {
                 ("stdout", "closed") => ">&-",
                 ("stdout", "full") => ">/dev/full",
                 ("stderr", "closed") => "2>&-",
                 ("stderr", "full") => "2>/dev/full",
-                _ => return Err("neither `closed` nor `full`".to_owned()),
+                ("stdout", _) => return Err("neither `closed` nor `full`".to_owned()),
+                _ => return Err("neither `whole`, `closed` nor `full`".to_owned()),
             }),
             "covers" => self.covers.extend(words()),
             _ => {

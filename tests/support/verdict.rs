@@ -25,6 +25,12 @@ pub fn judge(case: &Case, run: &Run) -> Result<(), String> {
             wrong.push(format!("no line on stderr matches {pattern}"));
         }
     }
+    let unexpected = |line: &&str| !case.stderr.iter().any(|pattern| pattern.is_match(line));
+    if case.stderr_whole
+        && let Some(line) = run.stderr.lines().find(unexpected)
+    {
+        wrong.push(format!("nothing expects this line on stderr: {line}"));
+    }
     if case.stderr.is_empty() && !run.stderr.is_empty() {
         wrong.push("something stands on stderr".to_owned());
     }
