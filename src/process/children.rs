@@ -1,6 +1,6 @@
 //! All processes that this one started and that have not been seen to end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::child::Child;
@@ -10,28 +10,26 @@ pub type Shared = Rc<RefCell<Child>>;
 
 thread_local! {
     static CHILDREN: RefCell<Vec<Shared>> = const { RefCell::new(Vec::new()) };
-    static STARTED: RefCell<u64> = const { RefCell::new(0) };
+    static MADE: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Adds a started child. Those that have ended meanwhile make room, as nobody may ever ask for them.
 pub fn add(child: Child) -> Shared {
+    let child = Rc::new(RefCell::new(child));
     CHILDREN.with_borrow_mut(|children| {
         children.retain(|child| {
             let mut child = child.borrow_mut();
             !(child.has_ended() && child.poll().is_some())
         });
+        children.push(Rc::clone(&child));
     });
-    let child = Rc::new(RefCell::new(child));
-    CHILDREN.with_borrow_mut(|children| children.push(Rc::clone(&child)));
     child
 }
 
 /// The number of the next process that this one makes: 1, 2, ...
 pub fn next_number() -> u64 {
-    STARTED.with_borrow_mut(|started| {
-        *started += 1;
-        *started
-    })
+    MADE.set(MADE.get() + 1);
+    MADE.get()
 }
 
 /// Those that still run; the others are forgotten (and cleaned up after).
@@ -45,5 +43,5 @@ pub fn active() -> Vec<Shared> {
 /// This process was forked off: the children here are its parent's, and its own count from 1.
 pub(super) fn forget() {
     CHILDREN.take();
-    STARTED.set(0);
+    MADE.set(0);
 }

@@ -66,21 +66,19 @@ pub struct Wanted {
     pub method: Option<Method>,
 }
 
-/// The name of process `number` of the process called `creator`: `Process-2`, or `Process-2:1`.
-fn numbered(creator: &str, number: u64) -> String {
-    match creator.strip_prefix("Process-") {
-        Some(path) if path.split(':').all(|part| part.parse::<u64>().is_ok()) => {
-            format!("Process-{path}:{number}")
-        }
-        _ => format!("Process-{number}"),
-    }
+/// The name of the process that is the `number`th made here: `Process-2`, and `Process-2:1` what that one makes.
+fn numbered(number: u64) -> String {
+    runtime::identity(|me| match me.parent {
+        None => format!("Process-{number}"),
+        Some(_) => format!("{}:{number}", me.name),
+    })
 }
 
 impl Process {
     /// A process that is not started yet.
     pub fn new(wanted: Wanted) -> Self {
         let number = children::next_number();
-        let name = wanted.name.unwrap_or_else(|| numbered(&runtime::name(), number));
+        let name = wanted.name.unwrap_or_else(|| numbered(number));
         let inherited = table::me().is_some_and(|me| me.role() == Role::Daemon);
         Self::of(State {
             kin: Kin::Made(table::my_id(), identity::pid()),
