@@ -2,8 +2,8 @@
 //!
 //! Whoever notices that processes died may call [`sweep`]: it finishes their commits, frees what they had
 //! in hand and takes their references off. Whoever is about to wait does, if nobody has ([`after_deaths`]).
-//! Slots are freed by the creator that asked how the process ended ([`release`]), or by the first process
-//! where the creator is dead too.
+//! Slots are freed by the creator that asked how the process ended ([`release`]), or by the sweeper where
+//! nobody will ask.
 //!
 //! Invariants
 //! 1. One sweeper at a time, under the sweeper's guard; a killed sweeper is swept like anybody else.
@@ -66,9 +66,9 @@ pub fn sweep() {
         if slot.state() == ENDED {
             empty(slot, &held);
             let orphan = slot.creator().and_then(ProcessId::slot).is_none_or(|creator| !creator.is_alive());
-            // Nobody asks how these ended.
             let spare = matches!(slot.role(), Role::Server | Role::Spare);
-            if orphan && table::is_first() || spare && table::server() != Some(slot.id()) {
+            // Nobody asks how these ended, but the next server how the last one did.
+            if (orphan || spare) && table::server() != Some(slot.id()) {
                 let held = header.table_guard.lock();
                 slot.set_free(&held);
             }
