@@ -85,11 +85,12 @@ fn run(code: i32, stdout: &str, stderr: &str) -> Run {
 fn reads_every_comment() {
     let text = "// covers: process.01 queue.02\n// methods: spawn fork\n// args: a  b\n// stdin: x y\n// stdin:\n\
         let a = \"http://x\"; // expect: http://x\n// expect:\n// expect-unordered: b\n//expect-unordered: c\n\
-        // expect:  two spaces\n// exit: -9\n// options: --memory 5\n// stdout: closed\n// stderr: full\n// stderr: whole\n// as: -e\n// program: copied\n// expect stderr: ^Error: \\d+$\n// nothing: else\n";
+        // expect:  two spaces\n// expect matching: ^\\d$\n// exit: -9\n// options: --memory 5\n// stdout: closed\n// stderr: full\n// stderr: whole\n// as: -e\n// program: copied\n// expect stderr: ^Error: \\d+$\n// nothing: else\n";
     let case = case(text);
     let line = |text: &str| Output::Line(text.to_owned());
     let any_order = Output::AnyOrder(vec!["b".to_owned(), "c".to_owned()]);
-    assert_eq!(case.output, [line("http://x"), line(""), any_order, line(" two spaces")]);
+    let digit = Output::Matching("^\\d$".to_owned());
+    assert_eq!(case.output, [line("http://x"), line(""), any_order, line(" two spaces"), digit]);
     assert_eq!((case.stderr.len(), case.stderr_whole), (1, true));
     assert_eq!(case.exit, -9);
     assert_eq!(case.args, ["a", "b"]);
@@ -110,6 +111,7 @@ fn refuses_comments_that_make_no_sense() {
         "// methods:",
         "// methods: any spawn",
         "// expect stderr: (",
+        "// expect matching: (",
         "// expects: 1",
         "print(1); // Expect: 1",
         "// expect stdout: 1",
@@ -137,6 +139,12 @@ fn judges_output() {
         ("a \nb\nc\nd\n", false),
     ] {
         assert_eq!(judge(&case(expected), &run(0, stdout, "")).is_ok(), right, "{stdout:?}");
+    }
+    let pattern = case("// expect matching: ^a+$\n// expect: b");
+    for (stdout, right) in
+        [("aa\nb\n", true), ("^a+$\nb\n", false), ("b\n", false), ("", false), ("aa\n", false)]
+    {
+        assert_eq!(judge(&pattern, &run(0, stdout, "")).is_ok(), right, "{stdout:?}");
     }
     let text = judge(&case("// expect: a"), &run(0, "b\n", "")).expect_err("they differ");
     assert!(text.contains("\n  - a\n  + b\n"), "{text}");

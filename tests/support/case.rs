@@ -9,6 +9,8 @@ use regex::Regex;
 pub enum Output {
     /// This line.
     Line(String),
+    /// A line that matches this pattern.
+    Matching(String),
     /// These lines, in any order.
     AnyOrder(Vec<String>),
 }
@@ -58,7 +60,7 @@ const KNOWN_METHODS: &[&str] = &["spawn", "fork", "forkserver"];
 
 /// An expectation, behind code or alone on a line.
 static EXPECTATION: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"//\s*(expect-unordered|expect stderr|expect):\s?(.*)$"));
+    LazyLock::new(|| pattern(r"//\s*(expect-unordered|expect matching|expect stderr|expect):\s?(.*)$"));
 
 /// Anything else, alone on a line.
 static SETTING: LazyLock<Regex> = LazyLock::new(|| {
@@ -96,8 +98,8 @@ impl Case {
             let found = EXPECTATION.captures(line).or_else(|| SETTING.captures(line));
             let read = match found.as_ref().and_then(|found| Some((found.get(1)?, found.get(2)?))) {
                 Some((key, value)) => case.take(key.as_str(), value.as_str()),
-                None if NEARLY.is_match(line) => Err("known are `// expect:`, `// expect-unordered:` and \
-                                                      `// expect stderr:`"
+                None if NEARLY.is_match(line) => Err("known are `// expect:`, `// expect matching:`, \
+                                                      `// expect-unordered:` and `// expect stderr:`"
                     .to_owned()),
                 None => Ok(()),
             };
@@ -115,6 +117,10 @@ impl Case {
         let words = || value.split_whitespace().map(str::to_owned);
         match key {
             "expect" => self.output.push(Output::Line(value.to_owned())),
+            "expect matching" => {
+                Regex::new(value).map_err(|error| error.to_string())?;
+                self.output.push(Output::Matching(value.to_owned()));
+            }
             "expect-unordered" => match self.output.last_mut() {
                 Some(Output::AnyOrder(lines)) => lines.push(value.to_owned()),
                 _ => self.output.push(Output::AnyOrder(vec![value.to_owned()])),

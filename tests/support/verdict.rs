@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use regex::Regex;
+
 use super::case::{Case, Output};
 use super::run::{End, Run};
 
@@ -50,8 +52,15 @@ fn difference(expected: &[Output], printed: &str) -> Option<String> {
     let printed: Vec<&str> = printed.lines().collect();
     let mut rest = printed.as_slice();
     for output in expected {
+        let next = rest.get(..1).unwrap_or(rest);
         let (wanted, got) = match output {
-            Output::Line(line) => (vec![line.as_str()], rest.get(..1).unwrap_or(rest)),
+            Output::Line(line) => (vec![line.as_str()], next),
+            Output::Matching(pattern) if next.iter().any(|line| matches(pattern, line)) => {
+                (next.to_vec(), next)
+            }
+            Output::Matching(pattern) => {
+                return Some(marked(printed.len() - rest.len() + 1, &[pattern], next));
+            }
             Output::AnyOrder(lines) => {
                 (lines.iter().map(String::as_str).collect(), rest.get(..lines.len()).unwrap_or(rest))
             }
@@ -65,6 +74,10 @@ fn difference(expected: &[Output], printed: &str) -> Option<String> {
         rest = &rest[got.len()..];
     }
     (!rest.is_empty()).then(|| marked(printed.len() - rest.len() + 1, &[], rest))
+}
+
+fn matches(pattern: &str, line: &str) -> bool {
+    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(line))
 }
 
 /// The lines of `all` that `taken` does not have, each counted as often as it stands there.
