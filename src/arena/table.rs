@@ -65,6 +65,11 @@ pub fn is_first() -> bool {
     ME.load(Ordering::Relaxed) == 0
 }
 
+/// Whether this process is the only one that the session ever had.
+pub fn is_alone() -> bool {
+    header().high.load(Ordering::Acquire) <= 1
+}
+
 /// The session's first process; it has slot 0.
 pub fn first() -> Option<&'static Slot> {
     slots().first()

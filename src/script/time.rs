@@ -5,6 +5,7 @@ use rhai::{Dynamic, Engine};
 use super::raise::{RhaiResult, interrupted};
 use super::runtime;
 use super::signature::Signature;
+use crate::arena::segment;
 use crate::arena::table::{self, Waiting};
 use crate::sync::wait::sleep_until;
 use crate::sys::clock::Deadline;
@@ -77,7 +78,8 @@ fn write(stream: output::Stream, text: &str) {
     let mut line = String::with_capacity(text.len() + 1);
     line.push_str(text);
     line.push('\n');
-    let memory = crate::arena::segment::is_open().then(crate::arena::segment::memory);
+    let others = segment::is_open() && !table::is_alone();
+    let memory = others.then(segment::memory);
     let written = output::write_whole(stream, line.as_bytes(), memory);
     // Nobody reads on: the first process ends, and with it the tree, as any command in a pipeline does. In
     // a child, and for any other trouble with the stream, the script goes on, as Python's children do.

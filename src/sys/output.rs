@@ -20,14 +20,16 @@ pub enum Stream {
     Err = 2,
 }
 
-/// Writes `bytes` whole. Up to [`PIPE_BUF`] bytes go out in one system call, which the kernel does not
-/// mix with others'; for more, a record lock on the segment keeps other stook processes out (the kernel
-/// drops it when its holder dies).
+/// Writes `bytes` whole. Up to [`PIPE_BUF`] bytes go out in one system call, which the kernel does not mix with
+/// others'; more may take several, and nobody else writes meanwhile. A record lock on the segment sees to that,
+/// held by one long writer or by many short ones; the kernel drops it when its holder dies. Without a segment
+/// there is nobody else.
 ///
 /// # Errors
 /// What the kernel says: a closed pipe, a full disk.
 pub fn write_whole(stream: Stream, bytes: &[u8], memory: Option<&Memory>) -> io::Result<()> {
-    let lock = if bytes.len() > PIPE_BUF { memory.map(|memory| Record::lock(memory, stream)) } else { None };
+    let kind = if bytes.len() > PIPE_BUF { libc::F_WRLCK } else { libc::F_RDLCK };
+    let lock = memory.map(|memory| Record::lock(memory, stream, kind));
     let result = write_all(stream, bytes);
     drop(lock);
     result
@@ -63,9 +65,9 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn lock(memory: &'a Memory, stream: Stream) -> Self {
+    fn lock(memory: &'a Memory, stream: Stream, kind: libc::c_int) -> Self {
         let record = Self { memory, stream };
-        record.set(libc::F_WRLCK);
+        record.set(kind);
         record
     }
 
