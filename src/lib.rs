@@ -20,6 +20,8 @@ pub mod pipe;
 
 pub mod pool;
 
+pub mod socket;
+
 pub mod script;
 
 pub mod repl;

@@ -18,7 +18,7 @@ const ROWS: &[&[&str]] = &[
     &["share"],
     &["wire"],
     &["process"],
-    &["queue", "pipe", "pool", "manager"],
+    &["queue", "pipe", "socket", "pool", "manager"],
     &["script"],
     &["native"],
     &["diag"],

@@ -42,10 +42,11 @@ pub enum Kind {
     Queue = 2,
     Pool = 3,
     End = 4,
+    Socket = 6,
 }
 
 impl Kind {
-    const ALL: &[Self] = &[Self::Parcel, Self::Queue, Self::Pool, Self::End];
+    const ALL: &[Self] = &[Self::Parcel, Self::Queue, Self::Pool, Self::End, Self::Socket];
 }
 
 /// More than the number of any kind.
@@ -155,6 +156,12 @@ impl Handle {
     /// Where the object is: what travels.
     pub fn offset(&self) -> u64 {
         self.0.offset
+    }
+
+    /// How many entries name the object now: those of processes, messages and parcels.
+    pub fn count(&self) -> u64 {
+        // SAFETY: this handle holds it.
+        unsafe { object(self.0.offset) }.count.load(Ordering::Relaxed)
     }
 
     /// The object as a `T`, which begins with an [`Object`].

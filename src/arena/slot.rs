@@ -120,6 +120,8 @@ pub enum Waiting {
     Start = 7,
     Request = 8,
     First = 9,
+    /// Something from outside the session: a message, a client, an answer.
+    Socket = 24,
 }
 impl Slot {
     /// The state, one of [`FREE`], [`STARTING`], [`RUNNING`], [`ENDED`].

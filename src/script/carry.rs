@@ -19,7 +19,7 @@ impl Handles for Carry {
         match handle::kind_at(offset)? {
             Kind::Queue => queue::open(offset),
             Kind::End => connection::open(offset),
-            Kind::Parcel | Kind::Pool => None,
+            Kind::Parcel | Kind::Pool | Kind::Socket => None,
         }
     }
 }

@@ -9,11 +9,17 @@
 //! | `draft` | a message that is being written |
 //! | `end` | one end of a pipe |
 //! | `claims` | what each worker of a pool works at |
+//! | `readiness` | sleeping until descriptors are ready |
+//! | `turn` | one process at a time does what can't be done in one commit |
+//! | `endpoint` | a socket that several processes have open |
 
 pub mod channel;
 pub mod chunk;
 pub mod claims;
 pub mod draft;
 pub mod end;
+pub mod endpoint;
+pub mod readiness;
+pub mod turn;
 pub mod wait;
 pub mod watch;

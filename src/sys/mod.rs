@@ -3,7 +3,9 @@
 //! Nothing in this folder knows what an arena, a queue or a script is. Linux only; nothing assumes a
 //! processor.
 
+pub mod address;
 pub mod clock;
+pub mod descriptor;
 pub mod environment;
 pub mod futex;
 pub mod heap;
@@ -14,3 +16,5 @@ pub mod output;
 pub mod process;
 pub mod resources;
 pub mod signal;
+pub mod socket;
+pub mod socket_file;

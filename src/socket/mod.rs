@@ -1,0 +1,21 @@
+//! Connections over sockets: a listener, its clients, and whole messages between two processes that need not be
+//! of one session.
+//!
+//! | file | concept |
+//! |---|---|
+//! | `address` | what scripts call an address, and how the system does |
+//! | `framing` | messages in a stream of bytes |
+//! | `handshake` | making sure of each other's key |
+//! | `greeting` | a handshake that is going on over a socket |
+//! | `open` | a socket as this process has it; how it gets into others |
+//! | `stream` | sending and receiving whole messages |
+//! | `listener`, `client` | the two ways to a connection |
+
+pub mod address;
+pub mod client;
+pub mod framing;
+pub mod greeting;
+pub mod handshake;
+pub mod listener;
+pub mod open;
+pub mod stream;
