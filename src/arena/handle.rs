@@ -283,11 +283,19 @@ pub fn holds(kind: Kind) -> bool {
 
 /// Lets go of the objects of `kind` other than `kept`, for a process that was forked off and can't come to them.
 pub fn keep_only(kind: Kind, kept: &HashSet<u64>) {
-    let others = LOCAL.with_borrow_mut(|local| {
-        let others = |offset: &u64| kind_at(*offset) == Some(kind) && !kept.contains(offset);
-        local.known.extract_if(|offset, _| others(offset)).collect::<Vec<_>>()
+    let_go(|offset| kind_at(offset) == Some(kind) && !kept.contains(&offset));
+}
+
+/// Lets go of all objects other than `kept`, for a process that was forked off and has nothing else to do.
+pub fn keep_these(kept: &HashSet<u64>) {
+    let_go(|offset| !kept.contains(&offset));
+}
+
+fn let_go(unwanted: impl Fn(u64) -> bool) {
+    let unwanted = LOCAL.with_borrow_mut(|local| {
+        local.known.extract_if(|offset, _| unwanted(*offset)).collect::<Vec<_>>()
     });
-    for (offset, known) in others {
+    for (offset, known) in unwanted {
         if let Some(index) = known.upgrade().and_then(|entry| entry.index.take()) {
             release(offset, entry(index));
             LOCAL.with_borrow_mut(|local| local.free.push(index));

@@ -36,7 +36,7 @@ pub fn finish(code: i32) -> ! {
         end_tree();
         process::exit_now(INTERRUPTED);
     }
-    if table::is_first() && table::server().is_some() {
+    if table::is_first() && table::used_slots().any(|slot| runs(slot) && is_server(slot)) {
         end_all(&is_server);
     }
     sweep::myself();

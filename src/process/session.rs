@@ -5,7 +5,7 @@ use std::io;
 use crate::arena::table::{self, ProcessId, RUNNING};
 use crate::arena::{parcel, segment};
 use crate::process::{family, finish};
-use crate::sync::{channel, end};
+use crate::sync::{channel, end, endpoint};
 use crate::sys::{heap, process, signal};
 
 /// The name of the first process.
@@ -19,6 +19,7 @@ fn prepare() {
     parcel::register();
     channel::register();
     end::register();
+    endpoint::register();
     signal::ignore_write_signals();
     signal::let_crashes_kill();
 }

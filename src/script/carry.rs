@@ -19,7 +19,32 @@ impl Handles for Carry {
         match handle::kind_at(offset)? {
             Kind::Queue => queue::open(offset),
             Kind::End => connection::open(offset),
-            Kind::Parcel | Kind::Pool | Kind::Socket => None,
+            Kind::Socket => Some(connection::open_socket(offset)),
+            Kind::Parcel | Kind::Pool => None,
         }
+    }
+}
+
+/// For sockets, whose other end may be of another session: no shared object gets through.
+#[derive(Clone, Copy, Debug)]
+pub struct Abroad;
+
+impl Handles for Abroad {
+    fn detach(&self, _value: &Dynamic) -> Option<u64> {
+        None
+    }
+
+    fn refusal(&self, value: &Dynamic) -> Option<String> {
+        Carry.detach(value)?;
+        let name = value.type_name();
+        let name = name.rsplit("::").next().unwrap_or(name);
+        Some(format!(
+            "a {name} belongs to the processes of this session, and a socket may lead out of it; send it over a \
+             Pipe or a Queue"
+        ))
+    }
+
+    fn attach(&self, _offset: u64) -> Option<Dynamic> {
+        None
     }
 }

@@ -14,6 +14,7 @@ use super::{atexit, run, runtime};
 use crate::arena::parcel::{self, Parcel};
 use crate::pool::worker::{Seat, Stopped, Worker};
 use crate::process::{finish, start};
+use crate::socket::keeper;
 use crate::sync::channel::Channel;
 use crate::sync::claims::Claims;
 use crate::sys::identity;
@@ -175,6 +176,7 @@ fn task(context: &NativeCallContext, function: &Dynamic, arguments: Array) -> Re
         // As in Python, a task may end its worker: the owner learns of it from the claim.
         let code = run::exit_code(&value);
         atexit::run(context.engine());
+        keeper::leave_behind();
         finish::finish(code);
     }
     called.map_err(|error| {

@@ -5,7 +5,7 @@
 
 use std::any::TypeId;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
 use super::raise::RhaiResult;
 use super::runtime;
@@ -186,6 +186,15 @@ impl Arguments {
         value.into_string().map(Some).map_err(|_| self.wrong(index, "a string", &kept))
     }
 
+    /// Bytes: a blob, or a string.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn bytes(&mut self, index: usize) -> Fallible<Option<Blob>> {
+        let Some(value) = self.value(index) else { return Ok(None) };
+        bytes(&value).map(Some).ok_or_else(|| self.wrong(index, "a blob or a string", &value))
+    }
+
     /// Seconds, an int or a float.
     ///
     /// # Errors
@@ -270,6 +279,14 @@ fn collected(context: &NativeCallContext, value: Dynamic) -> Fallible<Array> {
 /// A number as seconds.
 pub fn seconds(value: &Dynamic) -> Option<f64> {
     value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64))
+}
+
+/// The bytes of a blob, or of a string.
+pub fn bytes(value: &Dynamic) -> Option<Blob> {
+    if let Some(blob) = value.read_lock::<Blob>() {
+        return Some(blob.clone());
+    }
+    value.as_immutable_string_ref().ok().map(|text| text.as_bytes().to_vec())
 }
 
 /// A value as an error names it: its type and, if it is short, itself.

@@ -106,6 +106,11 @@ impl Listener {
         &self.open
     }
 
+    /// Listens no more, and removes its socket file, whoever else has the socket by a fork.
+    pub fn close(self) {
+        self.open.endpoint().remove_file();
+    }
+
     /// The next client that has proved itself, and where it comes from.
     ///
     /// # Errors

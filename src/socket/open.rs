@@ -168,6 +168,35 @@ pub fn tidy() {
     LENT.with_borrow_mut(|lent| lent.extend(kept));
 }
 
+/// Whether this process has lent something that may still be needed.
+pub fn lends() -> bool {
+    if LENT.with_borrow(Vec::is_empty) {
+        return false;
+    }
+    tidy();
+    !LENT.with_borrow(Vec::is_empty)
+}
+
+/// Whether `keeper` has everything that this process has lent.
+pub(super) fn has_all(keeper: ProcessId) -> bool {
+    let has = |lent: &Lent| lent.endpoint.holders().iter().any(|(holder, _)| *holder == keeper);
+    LENT.with_borrow(|lent| lent.iter().all(has))
+}
+
+/// This process has just been forked off to keep what its parent has lent: the endpoints, and their descriptors.
+pub(super) fn keep_lent() -> (Vec<u64>, Vec<i32>) {
+    let kept = |lent: &Lent| {
+        let number = number(&lent.socket);
+        lent.endpoint.enter(number);
+        (lent.endpoint.offset(), number)
+    };
+    let kept = LENT.with_borrow(|lent| lent.iter().map(kept).unzip());
+    if let Some(first) = table::first() {
+        descriptor::share_with(first.pid());
+    }
+    kept
+}
+
 /// This process has just been forked off: it has what its parent has open, but not what that has lent.
 pub fn forked() {
     SHARED.set(false);

@@ -1,5 +1,6 @@
 //! Descriptors: waiting until they are ready, and taking over those of other processes.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -75,6 +76,30 @@ pub fn share_with(pid: u32) {
     // Systems without that module have nothing to allow.
     // SAFETY: only sets an attribute of this process.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::c_ulong::from(pid), 0, 0, 0) };
+}
+
+/// Closes all descriptors but those of `kept`; the three streams are empty afterwards.
+///
+/// What else this process has of them must not be used any more.
+pub fn close_all_but(kept: &[RawFd]) {
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        // Streams that can't be replaced stay.
+        let _ = nix::unistd::dup2_stdin(&null);
+        let _ = nix::unistd::dup2_stdout(&null);
+        let _ = nix::unistd::dup2_stderr(&null);
+    }
+    let mut kept: Vec<libc::c_uint> = kept.iter().filter_map(|number| u32::try_from(*number).ok()).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for number in kept.into_iter().chain([libc::c_uint::MAX]) {
+        if first < number {
+            let last = if number == libc::c_uint::MAX { number } else { number - 1 };
+            // SAFETY: by this function's contract, what is closed is not used again. A kernel without the call
+            // leaves them open until the process ends.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+        first = first.max(number.saturating_add(1));
+    }
 }
 
 /// Whether this error means that the system forbids to take over descriptors, whatever process has them.

@@ -140,8 +140,8 @@ impl Memory {
         Ok(u64::try_from(stat.st_blocks).unwrap_or(0) * 512)
     }
 
-    /// The raw descriptor, for record locks.
-    pub(super) fn raw_fd(&self) -> RawFd {
+    /// The number of the descriptor.
+    pub fn raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
 }

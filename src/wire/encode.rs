@@ -171,6 +171,8 @@ impl<O: Output> Encoding<'_, O> {
             self.tagged(format::HANDLE, self.attachments.len() as u64)?;
             self.attachments.push(offset);
             Ok(())
+        } else if let Some(reason) = self.handles.refusal(value) {
+            Err(Refusal::new(value.type_name(), reason))
         } else {
             Err(Refusal::custom_type(value.type_name()))
         }

@@ -9,6 +9,12 @@ pub trait Handles {
     /// about custom types that are not plain values. `None` refuses the value.
     fn detach(&self, value: &Dynamic) -> Option<u64>;
 
+    /// Why `value`, which `detach` refused, can't travel; `None` if it is only that it belongs to the process that
+    /// made it.
+    fn refusal(&self, _value: &Dynamic) -> Option<String> {
+        None
+    }
+
     /// A handle for the object at `offset`, or `None` if there is no such object.
     fn attach(&self, offset: u64) -> Option<Dynamic>;
 }

@@ -37,6 +37,8 @@ fn kind(error: &io::Error) -> &'static str {
         ErrorKind::NotFound => "FileNotFoundError",
         ErrorKind::AlreadyExists => "FileExistsError",
         ErrorKind::BrokenPipe => "BrokenPipeError",
+        ErrorKind::ConnectionRefused => "ConnectionRefusedError",
+        ErrorKind::ConnectionReset => "ConnectionResetError",
         ErrorKind::OutOfMemory => "MemoryError",
         // Refused before the system was asked: a NUL in the path.
         ErrorKind::InvalidInput if error.raw_os_error().is_none() => "ValueError",

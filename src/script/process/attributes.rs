@@ -6,7 +6,7 @@ use super::value::{Kin, Process, lives};
 use crate::arena::table;
 use crate::script::raise::{Raise, RhaiResult, raise};
 use crate::script::runtime;
-use crate::script::signature::described;
+use crate::script::signature::{bytes, described};
 use crate::sys::identity;
 use crate::sys::process::{End, signal_name};
 
@@ -94,14 +94,8 @@ impl Process {
 
     /// Sets the key: of this process, whose later children have it too, or of one that is not started yet.
     pub fn set_authkey(&self, key: &Dynamic) -> Result<(), Raise> {
-        let key = match (key.read_lock::<Blob>(), key.as_immutable_string_ref()) {
-            (Some(blob), _) => blob.clone(),
-            (None, Ok(text)) => text.as_bytes().to_vec(),
-            _ => {
-                let message = format!("authkey is a blob or a string, not {}", described(key));
-                return Err(raise("TypeError", message));
-            }
-        };
+        let wrong = || raise("TypeError", format!("authkey is a blob or a string, not {}", described(key)));
+        let key = bytes(key).ok_or_else(wrong)?;
         let mut state = self.0.borrow_mut();
         match state.kin {
             Kin::Myself => runtime::change_identity(|identity| identity.authkey = key),
