@@ -14,10 +14,29 @@ use support::case::Case;
 use walkdir::WalkDir;
 
 /// The areas that are complete: a case covers each of their rows that applies, and this stays so.
-const COMPLETE: &[&str] = &["joinablequeue", "mainguard", "process", "simplequeue", "startmethods"];
+const COMPLETE: &[&str] = &["joinablequeue", "listener", "mainguard", "process", "simplequeue", "startmethods"];
 
-/// The ids that each case covers, by the case's path.
+/// The ids that each case covers, by the case's path, and each test in Rust of what no case can do.
 fn covered() -> BTreeMap<String, Vec<String>> {
+    let mut covered = by_cases();
+    covered.extend(by_tests());
+    covered
+}
+
+/// What stands behind `// covers:` in the tests beside this one.
+fn by_tests() -> BTreeMap<String, Vec<String>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let files = fs::read_dir(folder).expect("tests can be read").map(|entry| entry.expect("an entry").path());
+    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let ids = |file: &Path| -> Vec<String> {
+        let text = fs::read_to_string(file).expect("a test in UTF-8");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("// covers: "));
+        lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
+    };
+    sources.map(|file| (file.display().to_string(), ids(&file))).collect()
+}
+
+fn by_cases() -> BTreeMap<String, Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let entries = WalkDir::new(&root).into_iter().map(|entry| entry.expect("tests/cases can be read"));
     let scripts =

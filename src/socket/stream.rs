@@ -1,8 +1,8 @@
 //! Whole messages through a socket that several processes may have.
 //!
 //! Invariants
-//! 1. Who sends or receives a message has its turn (see `sync::turn`), so messages never mix. Nobody has it while
-//!    waiting for the first byte of a message, or for room for one.
+//! 1. Who sends or receives a message is alone in the passage (see `sync::passage`), so messages never mix. Nobody
+//!    is in there while waiting for the first byte of a message, or for room for one.
 //! 2. A message that was begun is finished, or this direction is spoiled for everybody: nobody could tell where
 //!    the next one begins.
 
@@ -12,8 +12,8 @@ use std::os::fd::AsFd;
 use super::framing::{FrameError, HEADER, Incoming, REFUSED, header};
 use super::open::{Open, tidy};
 use crate::arena::table::{Waiting, waiting_for};
+use crate::sync::passage::PassageError;
 use crate::sync::readiness::wait_for_descriptor;
-use crate::sync::turn::TurnError;
 use crate::sync::wait::GaveUp;
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::Want;
@@ -56,11 +56,11 @@ impl From<GaveUp> for StreamError {
     }
 }
 
-impl From<TurnError> for StreamError {
-    fn from(error: TurnError) -> Self {
+impl From<PassageError> for StreamError {
+    fn from(error: PassageError) -> Self {
         match error {
-            TurnError::GaveUp(why) => Self::GaveUp(why),
-            TurnError::Broken => Self::Spoiled,
+            PassageError::GaveUp(why) => Self::GaveUp(why),
+            PassageError::Broken => Self::Spoiled,
         }
     }
 }
@@ -73,7 +73,7 @@ fn would_block(error: &io::Error) -> bool {
 enum Attempt {
     /// The message is through.
     Whole,
-    /// Nothing could be done yet: wait, without the turn.
+    /// Nothing could be done yet: wait, outside of the passage.
     NotYet,
 }
 
@@ -84,23 +84,23 @@ impl Open {
     /// [`StreamError`].
     pub fn send(&self, message: &[u8]) -> Result<(), StreamError> {
         tidy();
-        let (turn, guard) = (self.endpoint().sending(), self.endpoint().guard());
+        let (passage, guard) = (self.endpoint().sending(), self.endpoint().guard());
         loop {
-            turn.take(guard, Deadline::Never)?;
+            passage.take(guard, Deadline::Never)?;
             let mut begun = false;
             match self.write(message, &mut begun) {
                 Ok(Attempt::Whole) => {
-                    turn.leave(guard);
+                    passage.leave(guard);
                     return Ok(());
                 }
-                Ok(Attempt::NotYet) => turn.leave(guard),
+                Ok(Attempt::NotYet) => passage.leave(guard),
                 Err(error) => {
                     if begun {
-                        turn.spoil(guard);
+                        passage.spoil(guard);
                         // The peer is not to wait for the rest.
                         self.socket().finish();
                     } else {
-                        turn.leave(guard);
+                        passage.leave(guard);
                     }
                     return Err(error);
                 }
@@ -154,21 +154,21 @@ impl Open {
         deadline: Deadline,
     ) -> Result<(), StreamError> {
         tidy();
-        let (turn, guard) = (self.endpoint().receiving(), self.endpoint().guard());
+        let (passage, guard) = (self.endpoint().receiving(), self.endpoint().guard());
         loop {
-            turn.take(guard, deadline)?;
+            passage.take(guard, deadline)?;
             let mut incoming = Incoming::new(buffer, limit);
             match self.read(&mut incoming) {
                 Ok(Attempt::Whole) => {
-                    turn.leave(guard);
+                    passage.leave(guard);
                     return Ok(());
                 }
-                Ok(Attempt::NotYet) => turn.leave(guard),
+                Ok(Attempt::NotYet) => passage.leave(guard),
                 Err(error) => {
                     if incoming.is_untouched() {
-                        turn.leave(guard)
+                        passage.leave(guard)
                     } else {
-                        turn.spoil(guard)
+                        passage.spoil(guard)
                     }
                     return Err(error);
                 }

@@ -25,7 +25,7 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::turn::Turn;
+use super::passage::Passage;
 use crate::arena::blocks::OutOfMemory;
 use crate::arena::guard::Guard;
 use crate::arena::handle::{Handle, Kind, Object, on_destroy};
@@ -52,8 +52,8 @@ struct Layout {
     object: Object,
     cookie: AtomicU64,
     holders: [Holder; HOLDERS],
-    receiving: Turn,
-    sending: Turn,
+    receiving: Passage,
+    sending: Passage,
     /// The socket file of a listener, and which file it is; empty for others.
     path: [AtomicU64; PATH],
     device: AtomicU64,
@@ -166,18 +166,18 @@ impl Endpoint {
         self.layout().cookie.load(Ordering::Relaxed)
     }
 
-    /// The guard of its turns.
+    /// The guard of its passages.
     pub fn guard(&self) -> &'static Guard {
         &self.layout().object.guard
     }
 
-    /// Whose turn it is to receive a message.
-    pub fn receiving(&self) -> &'static Turn {
+    /// Where one process at a time receives a message.
+    pub fn receiving(&self) -> &'static Passage {
         &self.layout().receiving
     }
 
-    /// Whose turn it is to send a message.
-    pub fn sending(&self) -> &'static Turn {
+    /// Where one process at a time sends a message.
+    pub fn sending(&self) -> &'static Passage {
         &self.layout().sending
     }
 

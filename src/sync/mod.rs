@@ -10,7 +10,7 @@
 //! | `end` | one end of a pipe |
 //! | `claims` | what each worker of a pool works at |
 //! | `readiness` | sleeping until descriptors are ready |
-//! | `turn` | one process at a time does what can't be done in one commit |
+//! | `passage` | one process at a time does what can't be done in one commit |
 //! | `endpoint` | a socket that several processes have open |
 
 pub mod channel;
@@ -19,7 +19,7 @@ pub mod claims;
 pub mod draft;
 pub mod end;
 pub mod endpoint;
+pub mod passage;
 pub mod readiness;
-pub mod turn;
 pub mod wait;
 pub mod watch;

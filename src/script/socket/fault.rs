@@ -34,9 +34,10 @@ pub fn not_accepted(error: AcceptError, address: &Address) -> Raise {
 pub fn not_connected(error: ConnectError, address: &Address) -> Raise {
     match error {
         ConnectError::GaveUp(GaveUp::Interrupted) => interrupted(),
-        ConnectError::GaveUp(GaveUp::TimedOut) => {
-            raise("TimeoutError", format!("the listener at {address} did not answer in time: is it in accept()?"))
-        }
+        ConnectError::GaveUp(GaveUp::TimedOut) => raise(
+            "TimeoutError",
+            format!("the listener at {address} did not answer in time: is it in accept()?"),
+        ),
         ConnectError::Greeting(GreetingError::Refused(refused)) => {
             raise("AuthenticationError", format!("no connection to the listener at {address}: {refused}"))
         }
@@ -58,7 +59,9 @@ fn of_stream(error: StreamError) -> Raise {
         StreamError::Closed => raise("BrokenPipeError", error.to_string()),
         StreamError::Memory => raise("MemoryError", error.to_string()),
         StreamError::Frame(FrameError::Refused) => raise("AuthenticationError", error.to_string()),
-        StreamError::CutOff | StreamError::Spoiled | StreamError::Frame(_) => raise("OSError", error.to_string()),
+        StreamError::CutOff | StreamError::Spoiled | StreamError::Frame(_) => {
+            raise("OSError", error.to_string())
+        }
         StreamError::System(error) => fault::on("the connection", &error).raise(),
     }
 }

@@ -1,5 +1,5 @@
-//! Turns: one process at a time does something that can't be done in one commit, such as writing a message into
-//! a socket.
+//! A passage: one process at a time is in it and does something that can't be done in one commit, such as
+//! writing a message into a socket.
 //!
 //! ```text
 //! free --take--> taken --leave--> free
@@ -7,11 +7,11 @@
 //! ```
 //!
 //! Invariants
-//! 1. The word is free, or names the process whose turn it is; it changes under the object's guard.
-//! 2. A turn is taken when there is something to do, and never while waiting for that: a process that is killed
+//! 1. The word is free, or names the process that is in it; it changes under the object's guard.
+//! 2. It is taken when there is something to do, and never while waiting for that: a process that is killed
 //!    while it waits breaks nothing.
 //!
-//! Owner death: whoever wants the next turn finds the dead process's name, and the turn broken: nobody knows how
+//! Owner death: whoever comes next finds the dead process's name, and the passage broken: nobody knows how
 //! far it got.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,15 +26,15 @@ const BROKEN: u64 = u64::MAX;
 
 /// See the head of this file.
 #[repr(C)]
-pub struct Turn {
+pub struct Passage {
     owner: AtomicU64,
     waiters: WaitPoint,
 }
 
-/// Why there was no turn.
+/// Why there was no way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TurnError {
-    /// Others had it until the deadline, or Ctrl-C came.
+pub enum PassageError {
+    /// Others were in it until the deadline, or Ctrl-C came.
     #[error(transparent)]
     GaveUp(#[from] GaveUp),
     /// Somebody stopped in the middle.
@@ -42,8 +42,8 @@ pub enum TurnError {
     Broken,
 }
 
-impl Turn {
-    /// Nobody's turn: for memory that becomes a new object.
+impl Passage {
+    /// Nobody is in it: for memory that becomes a new object.
     pub fn reset(&self) {
         self.owner.store(FREE, Ordering::Relaxed);
         self.waiters.reset();
@@ -54,11 +54,11 @@ impl Turn {
         self.owner.load(Ordering::Acquire) == BROKEN
     }
 
-    /// Waits for this process's turn, and takes it. `guard` is that of the object.
+    /// Waits until nobody is in it, and takes it. `guard` is that of the object.
     ///
     /// # Errors
-    /// [`TurnError`].
-    pub fn take(&self, guard: &Guard, deadline: Deadline) -> Result<(), TurnError> {
+    /// [`PassageError`].
+    pub fn take(&self, guard: &Guard, deadline: Deadline) -> Result<(), PassageError> {
         let me = my_id().map_or(FREE, ProcessId::pack);
         loop {
             let held = guard.lock();
@@ -73,7 +73,7 @@ impl Turn {
                 self.waiters.changed_for_all();
                 drop(held);
                 self.waiters.wake_all();
-                return Err(TurnError::Broken);
+                return Err(PassageError::Broken);
             }
             let ticket = self.waiters.enter();
             drop(held);
@@ -81,7 +81,7 @@ impl Turn {
         }
     }
 
-    /// The turn is over, and what was done in it is whole.
+    /// This process leaves it, and what it did there is whole.
     pub fn leave(&self, guard: &Guard) {
         let held = guard.lock();
         self.owner.store(FREE, Ordering::Release);
@@ -92,7 +92,7 @@ impl Turn {
         }
     }
 
-    /// The turn is over, and was left half-way.
+    /// This process leaves it, and what it did there is not whole: nobody can go on with that.
     pub fn spoil(&self, guard: &Guard) {
         let held = guard.lock();
         self.owner.store(BROKEN, Ordering::Release);
@@ -114,65 +114,65 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_waited_for_and_comes_when_it_is_left() {
+    fn a_passage_is_waited_for_and_taken_when_it_is_left() {
         let _session = session();
         let endpoint = Endpoint::new(1, 0, None).expect("memory");
-        let (turn, guard) = (endpoint.sending(), endpoint.guard());
-        assert_eq!(turn.take(guard, soon()), Ok(()));
+        let (passage, guard) = (endpoint.sending(), endpoint.guard());
+        assert_eq!(passage.take(guard, soon()), Ok(()));
         let child = Child::run(|| {
-            let late = turn.take(guard, soon()) == Err(TurnError::GaveUp(GaveUp::TimedOut));
-            let mine = turn.take(guard, Deadline::Never).is_ok();
-            turn.leave(guard);
+            let late = passage.take(guard, soon()) == Err(PassageError::GaveUp(GaveUp::TimedOut));
+            let mine = passage.take(guard, Deadline::Never).is_ok();
+            passage.leave(guard);
             exit_now(if late && mine { 7 } else { 1 });
         });
         child.entered();
         std::thread::sleep(std::time::Duration::from_millis(30));
-        turn.leave(guard);
+        passage.leave(guard);
         assert_eq!(child.wait(), Some(End::Exited(7)));
-        assert_eq!(turn.take(guard, soon()), Ok(()));
-        turn.leave(guard);
+        assert_eq!(passage.take(guard, soon()), Ok(()));
+        passage.leave(guard);
     }
 
     #[test]
-    fn a_turn_whose_owner_was_killed_is_broken_and_those_who_wait_are_told() {
+    fn a_passage_whose_owner_was_killed_is_broken_and_those_who_wait_are_told() {
         let _session = session();
         let endpoint = Endpoint::new(1, 0, None).expect("memory");
-        let (turn, guard) = (endpoint.receiving(), endpoint.guard());
+        let (passage, guard) = (endpoint.receiving(), endpoint.guard());
         let owner = Child::run(|| {
-            let _ = turn.take(guard, Deadline::Never);
+            let _ = passage.take(guard, Deadline::Never);
             loop {
                 std::thread::park();
             }
         });
-        while turn.owner.load(Ordering::Acquire) == FREE {
+        while passage.owner.load(Ordering::Acquire) == FREE {
             std::thread::yield_now();
         }
         let waits = Child::run(|| {
-            let told = turn.take(guard, Deadline::Never) == Err(TurnError::Broken);
+            let told = passage.take(guard, Deadline::Never) == Err(PassageError::Broken);
             exit_now(if told { 7 } else { 1 });
         });
         owner.kill();
         assert_eq!(waits.wait(), Some(End::Exited(7)));
-        assert!(turn.is_broken());
-        assert_eq!(turn.take(guard, soon()), Err(TurnError::Broken));
+        assert!(passage.is_broken());
+        assert_eq!(passage.take(guard, soon()), Err(PassageError::Broken));
         assert!(!endpoint.sending().is_broken());
     }
 
     #[test]
-    fn a_process_killed_while_it_waits_for_its_turn_breaks_nothing() {
+    fn a_process_killed_while_it_waits_for_a_passage_breaks_nothing() {
         let _session = session();
         let endpoint = Endpoint::new(1, 0, None).expect("memory");
-        let (turn, guard) = (endpoint.sending(), endpoint.guard());
-        turn.take(guard, soon()).expect("free");
+        let (passage, guard) = (endpoint.sending(), endpoint.guard());
+        passage.take(guard, soon()).expect("free");
         let child = Child::run(|| {
-            let _ = turn.take(guard, Deadline::Never);
+            let _ = passage.take(guard, Deadline::Never);
         });
         child.entered();
         std::thread::yield_now();
         child.kill();
-        turn.leave(guard);
-        assert_eq!(turn.take(guard, soon()), Ok(()));
-        turn.spoil(guard);
-        assert!(turn.is_broken());
+        passage.leave(guard);
+        assert_eq!(passage.take(guard, soon()), Ok(()));
+        passage.spoil(guard);
+        assert!(passage.is_broken());
     }
 }
