@@ -207,7 +207,8 @@ fn a_client_of_a_hostile_listener_ends_with_an_error() {
         stream.write_all(&welcome).expect("room");
         let _ = stream.read_to_end(&mut Vec::new());
     });
-    for told in ["AuthenticationError", "AuthenticationError", "EOFError", "EOFError", "AuthenticationError"] {
+    for told in ["AuthenticationError", "AuthenticationError", "EOFError", "EOFError", "AuthenticationError"]
+    {
         assert_eq!(visit(port, KEY), told);
     }
     hostile.join().expect("it does its worst");

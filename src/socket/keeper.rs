@@ -21,17 +21,22 @@ const NAME: &str = "connections on their way";
 /// How often it looks whether they were taken over, in seconds.
 const LOOK: f64 = 0.1;
 
-/// This process is about to end: what it has lent stays with a keeper.
+/// This process is about to end, and done with all that it has: what somebody may still come for stays with a
+/// keeper.
 pub fn leave_behind() {
     // With the first process the session ends.
-    if !open::lends() || table::is_first() {
+    if table::is_first() {
         return;
     }
-    match fork(NAME, Role::Server) {
-        Ok(Forked::Child) => live(),
-        Ok(Forked::Parent(keeper)) => wait_for(keeper),
-        // Without room for one more process, whoever receives them is told.
-        Err(_) => {}
+    open::retire_all();
+    if open::lends() {
+        match fork(NAME, Role::Server) {
+            Ok(Forked::Child) => live(),
+            Ok(Forked::Parent(keeper)) => wait_for(keeper),
+            // Without room for one more process, whoever receives them is told.
+            Err(_) => {}
+        }
+        open::hand_over();
     }
 }
 

@@ -118,6 +118,13 @@ impl Drop for Open {
     fn drop(&mut self) {
         // At the very end of a process the thread-locals may be gone: the kernel closes the descriptor.
         let _ = KNOWN.try_with(|known| known.borrow_mut().remove(&self.endpoint.offset()));
+        self.retire();
+    }
+}
+
+impl Open {
+    /// This process is done with it.
+    fn retire(&self) {
         match self.endpoint.retire() {
             Retired::Done => {}
             Retired::Last => self.socket.shut_down(),
@@ -175,6 +182,21 @@ pub fn lends() -> bool {
     }
     tidy();
     !LENT.with_borrow(Vec::is_empty)
+}
+
+/// This process is about to end: it is done with everything that it has.
+pub(super) fn retire_all() {
+    let open: Vec<Rc<Open>> = KNOWN.take().values().filter_map(Weak::upgrade).collect();
+    for open in &open {
+        open.retire();
+    }
+    // They must not retire again.
+    open.into_iter().for_each(std::mem::forget);
+}
+
+/// This process does not lend anything any more: a keeper does, or nobody.
+pub(super) fn hand_over() {
+    LENT.with_borrow(|lent| lent.iter().for_each(|lent| lent.endpoint.leave()));
 }
 
 /// Whether `keeper` has everything that this process has lent.

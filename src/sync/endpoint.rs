@@ -16,7 +16,8 @@
 //! 2. A process is done with a descriptor in earnest only if another living process holds it, or if nobody else
 //!    counts the endpoint. Otherwise it *lends* it: what is on its way in a message needs it.
 //! 3. Somebody still uses the endpoint if its count is greater than the number of living lenders.
-//! 4. There is room for a few holders. One that finds none is unknown, and done whenever it likes: others hold it.
+//! 4. A process that ends takes its entries off before its counts.
+//! 5. There is room for a few holders. One that finds none is unknown, and done whenever it likes: others hold it.
 //!
 //! Owner death: the kernel closes the descriptor, the sweeper takes the count off, and the entry of a dead
 //! process is passed over and used again. A listener's socket file goes with the endpoint: whoever takes off the
@@ -201,6 +202,17 @@ impl Endpoint {
         let mine = holders.iter().find(|holder| holder.process.load(Ordering::Relaxed) == me.pack());
         if let Some(place) = mine.or_else(|| holders.iter().find(|holder| holder.alive().is_none())) {
             held.commit([(&place.process, me.pack()), (&place.descriptor, descriptor as u64)]);
+        }
+    }
+
+    /// This process can't be asked for the descriptor any more.
+    pub fn leave(&self) {
+        let Some(me) = my_id() else { return };
+        let held = self.guard().lock();
+        let mine =
+            self.layout().holders.iter().find(|holder| holder.process.load(Ordering::Relaxed) == me.pack());
+        if let Some(mine) = mine {
+            held.commit([(&mine.process, 0)]);
         }
     }
 
