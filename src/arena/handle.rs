@@ -292,9 +292,8 @@ pub fn keep_these(kept: &HashSet<u64>) {
 }
 
 fn let_go(unwanted: impl Fn(u64) -> bool) {
-    let unwanted = LOCAL.with_borrow_mut(|local| {
-        local.known.extract_if(|offset, _| unwanted(*offset)).collect::<Vec<_>>()
-    });
+    let unwanted = LOCAL
+        .with_borrow_mut(|local| local.known.extract_if(|offset, _| unwanted(*offset)).collect::<Vec<_>>());
     for (offset, known) in unwanted {
         if let Some(index) = known.upgrade().and_then(|entry| entry.index.take()) {
             release(offset, entry(index));

@@ -4,6 +4,7 @@ use rhai::Dynamic;
 
 use super::{connection, queue};
 use crate::arena::handle::{self, Kind};
+use crate::socket::end::SocketEnd;
 use crate::wire::Handles;
 
 /// Knows every type of the API that can travel.
@@ -19,7 +20,7 @@ impl Handles for Carry {
         match handle::kind_at(offset)? {
             Kind::Queue => queue::open(offset),
             Kind::End => connection::open(offset),
-            Kind::Socket => Some(connection::open_socket(offset)),
+            Kind::Socket => Some(connection::of_socket(SocketEnd::attach(offset))),
             Kind::Parcel | Kind::Pool => None,
         }
     }

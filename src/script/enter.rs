@@ -10,7 +10,7 @@ use super::{atexit, engine, inherit, logger, run, runtime, time, zygote};
 use crate::arena::parcel::Parcel;
 use crate::arena::table;
 use crate::process::{finish, session};
-use crate::socket::{keeper, open};
+use crate::socket::keeper;
 use crate::sys::process;
 
 /// The life of a process that was spawned; `argument` says which it is.
@@ -66,7 +66,6 @@ pub fn served(stage: &Stage, loaded: Option<&Parcel>) -> ! {
 pub fn forked(context: &NativeCallContext, heritage: Heritage, job: Job) -> ! {
     atexit::forget();
     runtime::forked();
-    open::forked();
     // It has no surroundings to enter: they are its parent's.
     let _ = heritage.take_up();
     inherit::sort_out(context, &job);

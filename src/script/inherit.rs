@@ -11,22 +11,23 @@ use rhai::{Dynamic, FnPtr, Module, NativeCallContext};
 use super::carry::Carry;
 use super::job::Job;
 use super::process::Process;
-use super::runtime;
+use super::{runtime, socket};
+use crate::socket::open;
 use crate::sync::end;
 use crate::wire::{Handles, MAX_DEPTH};
 
 /// Lets go of what the child that does `job` can't come to.
 pub fn sort_out(context: &NativeCallContext, job: &Job) {
-    if !end::any() {
-        return;
-    }
     let mut found = Found::default();
-    job.parts().iter().for_each(|(_, value)| found.look_at(value, 0));
-    runtime::each_local(|value| found.look_at(value, 0));
-    for module in context.iter_namespaces() {
-        found.look_into(module);
+    if end::any() || open::any() {
+        job.parts().iter().for_each(|(_, value)| found.look_at(value, 0));
+        runtime::each_local(|value| found.look_at(value, 0));
+        for module in context.iter_namespaces() {
+            found.look_into(module);
+        }
     }
     end::keep_only(&found.0);
+    open::forked(&found.0);
 }
 
 /// The shared objects that were found, by their offsets.
@@ -55,7 +56,7 @@ impl Found {
         } else if let Some(process) = value.read_lock::<Process>() {
             process.work().iter().for_each(|item| self.look_at(item, depth + 1));
         } else {
-            self.0.extend(Carry.detach(value));
+            self.0.extend(Carry.detach(value).or_else(|| socket::listener(value)));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! An end of a connection as one process has it, and values through it.
+//! One end of a connection over a socket, and values through it.
 //!
 //! ```text
-//! open --close--> closed        lost: it was sent here, and could not be taken over
+//! open        lost: it was sent here, and could not be taken over
 //! ```
 //!
-//! To close it means: this process is done with it. Another that it was sent to goes on.
+//! An end that is lost arrives all the same, as the message that brought it may hold more; whoever uses it is told.
 
 use std::cell::RefCell;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -15,35 +15,26 @@ use rhai::Dynamic;
 use super::open::{Lost, Open};
 use super::stream::{KEEP, StreamError};
 use crate::sync::wait::GaveUp;
+use crate::sync::watch::Watched;
 use crate::sys::clock::Deadline;
-use crate::wire::{self, DecodeError, EncodeError, Handles};
+use crate::wire::{self, EncodeError, Handles};
 
-/// See the head of this file.
-#[derive(Debug)]
-pub struct End(RefCell<State>);
-
-#[derive(Debug)]
-enum State {
+/// See the head of this file. A clone is the same end.
+#[derive(Clone, Debug)]
+pub enum SocketEnd {
     Open(Rc<Open>),
     Lost(Lost),
-    Closed,
 }
 
 /// Why nothing was sent or received.
 #[derive(Debug, thiserror::Error)]
 pub enum EndError {
-    /// This process has closed it.
-    #[error("handle is closed")]
-    Closed,
     /// It never got here.
     #[error("this connection can't be used: {0}")]
     Lost(Lost),
     /// Something in the value can't travel.
     #[error(transparent)]
     Refused(#[from] EncodeError),
-    /// What arrived is not a value.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
     /// What goes wrong with messages.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -59,44 +50,44 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Bytes of a message that is a blob, beside those of the blob: its tag and its length.
+const AROUND: u64 = 10;
+
 /// Calls `work` with a buffer that is kept from call to call, unless it has become large.
 fn buffered<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    BUFFER.with_borrow_mut(|buffer| {
-        let result = work(buffer);
-        buffer.clear();
-        buffer.shrink_to(KEEP);
-        result
-    })
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let result = work(&mut buffer);
+    if buffer.capacity() <= KEEP {
+        BUFFER.set(buffer);
+    }
+    result
 }
 
-impl End {
-    /// The end that this process has made.
-    pub fn new(open: Rc<Open>) -> Self {
-        Self(RefCell::new(State::Open(open)))
-    }
-
-    /// The end that is at `offset`, which somebody holds while this is called. One that can't be taken over is
-    /// lost, which whoever uses it is told.
+impl SocketEnd {
+    /// The end at `offset`, which somebody holds while this is called.
     pub fn attach(offset: u64) -> Self {
-        let state = Open::attach(offset).map_or_else(State::Lost, State::Open);
-        Self(RefCell::new(state))
+        Open::attach(offset).map_or_else(Self::Lost, Self::Open)
     }
 
-    /// The socket.
-    ///
-    /// # Errors
-    /// [`EndError`] if this process does not have it.
-    pub fn open(&self) -> Result<Rc<Open>, EndError> {
-        match &*self.0.borrow() {
-            State::Open(open) => Ok(Rc::clone(open)),
-            State::Lost(lost) => Err(EndError::Lost(lost.clone())),
-            State::Closed => Err(EndError::Closed),
+    fn open(&self) -> Result<&Open, EndError> {
+        match self {
+            Self::Open(open) => Ok(open),
+            Self::Lost(lost) => Err(EndError::Lost(lost.clone())),
         }
     }
 
     /// Where it is, if this process has it: what travels.
     pub fn offset(&self) -> Option<u64> {
         self.open().ok().map(|open| open.endpoint().offset())
+    }
+
+    /// The number of its descriptor.
+    ///
+    /// # Errors
+    /// [`EndError::Lost`].
+    pub fn number(&self) -> Result<RawFd, EndError> {
+        Ok(self.open()?.socket().as_fd().as_raw_fd())
     }
 
     /// Sends a copy of `value`.
@@ -111,35 +102,29 @@ impl End {
         })
     }
 
-    /// Receives a value.
-    ///
-    /// # Errors
-    /// [`EndError`].
-    pub fn receive(&self, handles: &dyn Handles) -> Result<Dynamic, EndError> {
-        let open = self.open()?;
-        buffered(|bytes| {
-            open.receive(bytes, None, Deadline::Never)?;
-            Ok(wire::decode(bytes, &[], handles)?)
-        })
-    }
-
-    /// Sends bytes.
+    /// Sends `bytes`, as a message that is a blob.
     ///
     /// # Errors
     /// [`EndError`].
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), EndError> {
-        Ok(self.open()?.send(bytes)?)
+        let open = self.open()?;
+        buffered(|message| {
+            wire::encode_blob(bytes, message);
+            Ok(open.send(message)?)
+        })
     }
 
-    /// Receives the next message as bytes, of which there may be at most `limit`.
+    /// Receives a message, which `read` gets. One that is too long for a blob of `most` bytes is an error, and
+    /// nothing can be received after it.
     ///
     /// # Errors
     /// [`EndError`].
-    pub fn receive_bytes(&self, limit: Option<u64>) -> Result<Vec<u8>, EndError> {
+    pub fn receive<T>(&self, most: Option<u64>, read: impl FnOnce(&[u8]) -> T) -> Result<T, EndError> {
         let open = self.open()?;
-        let mut bytes = Vec::new();
-        open.receive(&mut bytes, limit, Deadline::Never)?;
-        Ok(bytes)
+        buffered(|message| {
+            open.receive(message, most.map(|most| most.saturating_add(AROUND)), Deadline::Never)?;
+            Ok(read(message))
+        })
     }
 
     /// Whether there is something to receive, if only the end, at the deadline.
@@ -150,33 +135,30 @@ impl End {
         Ok(self.open()?.poll(deadline)?)
     }
 
-    /// Whether messages can be received. Half a message makes an end of that.
+    /// Whether messages can be received. Half a message makes an end of that; one that is lost says so when it is
+    /// tried.
     pub fn is_readable(&self) -> bool {
-        self.open().is_ok_and(|open| !open.endpoint().receiving().is_broken())
+        self.open().map_or(true, |open| !open.endpoint().receiving().is_broken())
     }
 
     /// Whether messages can be sent.
     pub fn is_writable(&self) -> bool {
-        self.open().is_ok_and(|open| !open.endpoint().sending().is_broken())
+        self.open().map_or(true, |open| !open.endpoint().sending().is_broken())
+    }
+}
+
+impl Watched for SocketEnd {
+    /// There is something to receive, or never will be.
+    fn look(&self) -> bool {
+        self.poll(Deadline::after(Some(0.0))).unwrap_or(true)
     }
 
-    /// Whether this process has closed it.
-    pub fn is_closed(&self) -> bool {
-        matches!(&*self.0.borrow(), State::Closed)
+    fn object(&self) -> u64 {
+        self.offset().unwrap_or(0)
     }
 
-    /// This process is done with it.
-    pub fn close(&self) {
-        // What this is the last of is closed when nothing is borrowed any more.
-        let _before = self.0.replace(State::Closed);
-    }
-
-    /// The number of its descriptor.
-    ///
-    /// # Errors
-    /// [`EndError`].
-    pub fn number(&self) -> Result<RawFd, EndError> {
-        Ok(self.open()?.socket().as_fd().as_raw_fd())
+    fn descriptor(&self) -> Option<RawFd> {
+        self.number().ok()
     }
 }
 
@@ -185,16 +167,26 @@ mod tests {
     use rhai::{Array, Engine};
 
     use super::*;
-    use crate::arena::testing::session;
-    use crate::sync::endpoint;
+    use crate::arena::table::Waiting;
+    use crate::arena::testing::{Child, session};
+    use crate::sync::{endpoint, watch};
+    use crate::sys::process::{End, exit_now};
     use crate::sys::socket::pair;
     use crate::wire::NoHandles;
 
-    fn ends() -> (End, End) {
+    fn ends() -> (SocketEnd, SocketEnd) {
         endpoint::register();
         let (one, other) = pair().expect("two sockets");
-        let end = |socket| End::new(Open::new(socket, None).expect("memory"));
+        let end = |socket| SocketEnd::Open(Open::new(socket, None).expect("memory"));
         (end(one), end(other))
+    }
+
+    fn value(end: &SocketEnd) -> Result<Dynamic, wire::DecodeError> {
+        end.receive(None, |message| wire::decode(message, &[], &NoHandles)).expect("a message")
+    }
+
+    fn bytes(end: &SocketEnd, most: Option<u64>) -> Result<Option<Vec<u8>>, EndError> {
+        end.receive(most, |message| wire::blob(message).map(<[u8]>::to_vec))
     }
 
     #[test]
@@ -206,11 +198,11 @@ mod tests {
         one.send(&value, &NoHandles).expect("room");
         one.send_bytes(b"").expect("room");
         one.send_bytes(b"bytes").expect("room");
-        let received = other.receive(&NoHandles).expect("a value");
+        let received = self::value(&other).expect("a value");
         assert_eq!(format!("{received:?}"), format!("{value:?}"));
         assert!(other.poll(Deadline::after(Some(0.0))).expect("open"));
-        assert_eq!(other.receive_bytes(None).expect("a message"), b"");
-        assert_eq!(other.receive_bytes(Some(5)).expect("a message"), b"bytes");
+        assert_eq!(bytes(&other, None).expect("a message").as_deref(), Some(&b""[..]));
+        assert_eq!(bytes(&other, Some(5)).expect("a message").as_deref(), Some(&b"bytes"[..]));
         assert!(!other.poll(Deadline::after(Some(0.0))).expect("open"));
     }
 
@@ -218,22 +210,22 @@ mod tests {
     fn what_can_not_be_decoded_is_an_error_and_the_next_message_is_whole() {
         let _session = session();
         let (one, other) = ends();
-        one.send_bytes(&[255, 1, 2]).expect("room");
+        one.open().expect("open").send(&[255, 1, 2]).expect("room");
         one.send(&7_i64.into(), &NoHandles).expect("room");
-        assert!(matches!(other.receive(&NoHandles), Err(EndError::Decode(_))));
-        assert_eq!(other.receive(&NoHandles).expect("a value").as_int(), Ok(7));
+        assert!(value(&other).is_err());
+        assert_eq!(value(&other).expect("a value").as_int(), Ok(7));
     }
 
     #[test]
     fn a_message_that_is_too_long_makes_an_end_of_receiving() {
         let _session = session();
         let (one, other) = ends();
-        one.send_bytes(b"12345").expect("room");
-        assert!(matches!(other.receive_bytes(Some(4)), Err(EndError::Stream(StreamError::Frame(_)))));
+        one.send_bytes(&[1; 100]).expect("room");
+        assert!(matches!(bytes(&other, Some(4)), Err(EndError::Stream(StreamError::Frame(_)))));
         assert!(!other.is_readable() && other.is_writable());
-        assert!(matches!(other.receive_bytes(None), Err(EndError::Stream(StreamError::Spoiled))));
+        assert!(matches!(bytes(&other, None), Err(EndError::Stream(StreamError::Spoiled))));
         other.send_bytes(b"back").expect("room");
-        assert_eq!(one.receive_bytes(None).expect("a message"), b"back");
+        assert_eq!(bytes(&one, None).expect("a message").as_deref(), Some(&b"back"[..]));
     }
 
     #[test]
@@ -246,16 +238,31 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_end_says_so_and_so_does_the_other() {
+    fn the_end_of_one_is_the_end_of_the_other() {
         let _session = session();
         let (one, other) = ends();
         one.send_bytes(b"last").expect("room");
-        one.close();
-        one.close();
-        assert!(one.is_closed() && matches!(one.send_bytes(b"x"), Err(EndError::Closed)));
-        assert_eq!(other.receive_bytes(None).expect("sent before"), b"last");
+        drop(one);
+        assert_eq!(bytes(&other, None).expect("sent before").as_deref(), Some(&b"last"[..]));
         assert!(other.poll(Deadline::after(Some(0.0))).expect("the end counts"));
-        assert!(matches!(other.receive_bytes(None), Err(EndError::Stream(StreamError::Ended))));
+        assert!(matches!(bytes(&other, None), Err(EndError::Stream(StreamError::Ended))));
         assert!(matches!(other.send_bytes(b"x"), Err(EndError::Stream(StreamError::Closed))));
+    }
+
+    #[test]
+    fn several_things_are_watched_and_a_socket_wakes_the_watcher() {
+        let _session = session();
+        let (one, other) = ends();
+        let (quiet, _its_peer) = ends();
+        let watcher = Child::run(|| {
+            let things: [&dyn Watched; 2] = [&quiet, &other];
+            let ready = watch::wait(&things, Deadline::Never, Waiting::First);
+            exit_now(if ready == Ok(vec![false, true]) { 7 } else { 1 });
+        });
+        while !watcher.id.slot().is_some_and(|slot| slot.waits_now()) {
+            std::thread::yield_now();
+        }
+        one.send_bytes(b"x").expect("room");
+        assert_eq!(watcher.wait(), Some(End::Exited(7)));
     }
 }

@@ -2,17 +2,33 @@
 //!
 //! It moves when the socket is ready and stops when it is not, so one process can have many of them going on.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io::{self, ErrorKind, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use super::handshake::{Handshake, Refused, SIZE};
-use crate::sys::descriptor::Want;
+use crate::sys::descriptor::{self, Want};
 use crate::sys::socket::Socket;
 
 /// See the head of this file.
 pub struct Greeting {
     socket: Socket,
     handshake: Handshake,
+    _going_on: GoingOn,
+}
+
+/// A descriptor with a handshake.
+struct GoingOn(RawFd);
+
+thread_local! {
+    /// Those of this process.
+    static GOING_ON: RefCell<HashSet<RawFd>> = RefCell::default();
+}
+
+/// This process was forked off: its parent's handshakes are its parent's, and end when that ends them.
+pub fn forked() {
+    GOING_ON.take().into_iter().for_each(descriptor::open_to_nothing);
 }
 
 /// Why it came to nothing.
@@ -38,10 +54,24 @@ impl From<io::Error> for GreetingError {
     }
 }
 
+impl GoingOn {
+    fn of(socket: &Socket) -> Self {
+        let number = socket.as_fd().as_raw_fd();
+        GOING_ON.with_borrow_mut(|all| all.insert(number));
+        Self(number)
+    }
+}
+
+impl Drop for GoingOn {
+    fn drop(&mut self) {
+        GOING_ON.with_borrow_mut(|all| all.remove(&self.0));
+    }
+}
+
 impl Greeting {
     /// The handshake of `socket`, which is connected.
     pub fn new(socket: Socket, handshake: Handshake) -> Self {
-        Self { socket, handshake }
+        Self { _going_on: GoingOn::of(&socket), socket, handshake }
     }
 
     /// What it waits for.

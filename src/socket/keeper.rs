@@ -58,7 +58,7 @@ fn live() -> ! {
     numbers.push(segment::memory().raw_fd());
     descriptor::close_all_but(&numbers);
     // What the forked memory still knows of is never touched again.
-    handle::keep_only(&endpoints);
+    handle::keep_these(&endpoints);
     while open::lends() {
         // It heeds no Ctrl-C, and is ended by everything else.
         let _ = sleep_until(Deadline::after(Some(LOOK)));

@@ -8,14 +8,17 @@
 //! told so when it uses the connection; the message that brought it is whole.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::{Rc, Weak};
 
+use super::greeting;
 use crate::arena::blocks::OutOfMemory;
+use crate::arena::handle::{self, Kind};
 use crate::arena::table::{self, ProcessId, Slot};
 use crate::sync::endpoint::{Endpoint, Retired};
+use crate::sync::wait::do_before_sleep;
 use crate::sys::descriptor;
 use crate::sys::socket::Socket;
 use crate::sys::socket_file::SocketFile;
@@ -71,11 +74,7 @@ impl Open {
 
     fn remember(endpoint: Endpoint, socket: Rc<Socket>) -> Rc<Self> {
         tidy();
-        if !SHARED.replace(true)
-            && let Some(first) = table::first()
-        {
-            descriptor::share_with(first.pid());
-        }
+        share();
         let open = Rc::new(Self { endpoint, socket });
         KNOWN.with_borrow_mut(|known| known.insert(open.endpoint.offset(), Rc::downgrade(&open)));
         open
@@ -130,6 +129,7 @@ impl Open {
             Retired::Last => self.socket.shut_down(),
             Retired::Lent => {
                 let lent = Lent { endpoint: self.endpoint.clone(), socket: Rc::clone(&self.socket) };
+                do_before_sleep(tidy);
                 let _ = LENT.try_with(|list| list.borrow_mut().push(lent));
             }
         }
@@ -159,8 +159,11 @@ fn taken_over(endpoint: &Endpoint) -> Result<Socket, Lost> {
     Err(lost)
 }
 
-/// Closes what this process has lent and nobody needs any more.
+/// Closes what this process has lent and nobody needs any more. Done before it sleeps, too.
 pub fn tidy() {
+    if LENT.with_borrow(Vec::is_empty) {
+        return;
+    }
     // What is closed may be looked at again while it is.
     let lent = LENT.take();
     let kept = lent.into_iter().filter(|lent| match lent.endpoint.retire() {
@@ -206,30 +209,51 @@ pub(super) fn has_all(keeper: ProcessId) -> bool {
 }
 
 /// This process has just been forked off to keep what its parent has lent: the endpoints, and their descriptors.
-pub(super) fn keep_lent() -> (Vec<u64>, Vec<i32>) {
+pub(super) fn keep_lent() -> (HashSet<u64>, Vec<i32>) {
     let kept = |lent: &Lent| {
         let number = number(&lent.socket);
         lent.endpoint.enter(number);
         (lent.endpoint.offset(), number)
     };
     let kept = LENT.with_borrow(|lent| lent.iter().map(kept).unzip());
-    if let Some(first) = table::first() {
-        descriptor::share_with(first.pid());
-    }
+    SHARED.set(false);
+    share();
     kept
 }
 
-/// This process has just been forked off: it has what its parent has open, but not what that has lent.
-pub fn forked() {
+/// Whether this process has any sockets.
+pub fn any() -> bool {
+    KNOWN.with_borrow(|known| !known.is_empty())
+}
+
+/// This process has just been forked off: it keeps those of its parent's sockets that are at `kept`. The others are
+/// in its memory still, and open to nothing; what its parent has lent is the parent's business.
+pub fn forked(kept: &HashSet<u64>) {
     SHARED.set(false);
     LENT.take();
+    greeting::forked();
+    handle::keep_only(Kind::Socket, kept);
+    KNOWN.with_borrow_mut(|known| known.retain(|_, open| open.strong_count() > 0));
     let open: Vec<Rc<Open>> = KNOWN.with_borrow(|known| known.values().filter_map(Weak::upgrade).collect());
-    if let Some(first) = table::first().filter(|_| !open.is_empty()) {
-        descriptor::share_with(first.pid());
-        SHARED.set(true);
+    for open in &open {
+        if kept.contains(&open.endpoint.offset()) {
+            open.endpoint.enter(number(&open.socket));
+            share();
+        } else {
+            KNOWN.with_borrow_mut(|known| known.remove(&open.endpoint.offset()));
+            descriptor::open_to_nothing(number(&open.socket));
+        }
     }
-    for open in open {
-        open.endpoint.enter(number(&open.socket));
+    // None of them is closed here: the memory that has them stays.
+    open.into_iter().for_each(std::mem::forget);
+}
+
+/// The session's processes may take this one's descriptors over.
+fn share() {
+    if !SHARED.replace(true)
+        && let Some(first) = table::first()
+    {
+        descriptor::share_with(first.pid());
     }
 }
 

@@ -70,9 +70,9 @@ impl Passage {
             let lost = ProcessId::unpack(owner).slot().is_none_or(|slot| !slot.is_alive());
             if owner == BROKEN || lost {
                 self.owner.store(BROKEN, Ordering::Release);
-                self.waiters.changed_for_all();
+                let wakeup = self.waiters.changed_for_all();
                 drop(held);
-                self.waiters.wake_all();
+                wakeup.send();
                 return Err(PassageError::Broken);
             }
             let ticket = self.waiters.enter();
@@ -85,20 +85,18 @@ impl Passage {
     pub fn leave(&self, guard: &Guard) {
         let held = guard.lock();
         self.owner.store(FREE, Ordering::Release);
-        let wake = self.waiters.changed();
+        let wakeup = self.waiters.changed();
         drop(held);
-        if wake {
-            self.waiters.wake_one();
-        }
+        wakeup.send();
     }
 
     /// This process leaves it, and what it did there is not whole: nobody can go on with that.
     pub fn spoil(&self, guard: &Guard) {
         let held = guard.lock();
         self.owner.store(BROKEN, Ordering::Release);
-        self.waiters.changed_for_all();
+        let wakeup = self.waiters.changed_for_all();
         drop(held);
-        self.waiters.wake_all();
+        wakeup.send();
     }
 }
 

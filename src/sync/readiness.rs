@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::wait::{GaveUp, SLICE};
+use super::wait::{GaveUp, SLICE, before_sleep};
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::{self, Want};
 use crate::sys::futex::Wake;
@@ -18,6 +18,7 @@ pub fn sleep_on_descriptors(
     ready: &mut Vec<bool>,
     deadline: Deadline,
 ) -> Result<(), GaveUp> {
+    before_sleep();
     if signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }

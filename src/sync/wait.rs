@@ -14,6 +14,7 @@
 //! 5. The first change after somebody began to watch tells all watchers, and is the last that does until
 //!    one of them watches again.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -137,12 +138,29 @@ impl WaitPoint {
     }
 }
 
+/// What else is to be done before this process sleeps, by those above who have something to do then.
+static BEFORE_SLEEP: OnceLock<fn()> = OnceLock::new();
+
+/// From now on `work` is done, too, whenever this process is about to sleep.
+pub fn do_before_sleep(work: fn()) {
+    // There is one who asks, and it asks for the same each time.
+    let _ = BEFORE_SLEEP.set(work);
+}
+
+/// Whoever is about to sleep cleans up first.
+pub(super) fn before_sleep() {
+    sweep::after_deaths();
+    if let Some(work) = BEFORE_SLEEP.get() {
+        work();
+    }
+}
+
 /// Sleeps while `word` holds `expected`: at most a slice, and not past the deadline.
 ///
 /// # Errors
 /// [`GaveUp`] at the deadline or at Ctrl-C.
 pub fn sleep_on(word: &AtomicU32, expected: u32, deadline: Deadline) -> Result<(), GaveUp> {
-    sweep::after_deaths();
+    before_sleep();
     if signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }

@@ -7,20 +7,30 @@
 //! 1. The word is read before the things are looked at: what becomes ready afterwards changes it.
 //! 2. Looking takes nothing. A watcher that is killed has left word with things that nobody watches: each tells
 //!    the others once, needlessly.
-//! 3. A watcher sleeps no longer than a slice without looking (see `wait`).
+//! 3. A descriptor that becomes ready sends the watcher a signal, whose handler tells the watchers: it is asked
+//!    for that before the things are looked at. Of several that watch one socket the last is sent it; the others
+//!    look after a slice.
+//! 4. A watcher sleeps no longer than a slice without looking (see `wait`).
 
+use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 
 use super::wait::{GaveUp, sleep_on};
 use crate::arena::segment::header;
 use crate::arena::sweep;
-use crate::arena::table::{Waiting, waiting_for};
+use crate::arena::table::{Waiting, tell_watchers, waiting_for};
 use crate::sys::clock::Deadline;
+use crate::sys::{descriptor, signal};
 
 /// Something that becomes ready.
 pub trait Watched {
     /// Whether it is ready. If not, whoever makes it ready tells the watchers.
     fn look(&self) -> bool;
+
+    /// The descriptor that becomes ready with it, if it is none of the arena's.
+    fn descriptor(&self) -> Option<RawFd> {
+        None
+    }
 
     /// The shared object behind it, for whoever asks what this process waits for.
     fn object(&self) -> u64;
@@ -31,6 +41,7 @@ pub trait Watched {
 /// # Errors
 /// [`GaveUp::Interrupted`] at Ctrl-C.
 pub fn wait(things: &[&dyn Watched], deadline: Deadline, what: Waiting) -> Result<Vec<bool>, GaveUp> {
+    let _told = things.iter().filter_map(|thing| thing.descriptor()).map(Told::of).collect::<Vec<_>>();
     let look = || -> Vec<bool> { things.iter().map(|thing| thing.look()).collect() };
     loop {
         sweep::after_deaths();
@@ -45,5 +56,22 @@ pub fn wait(things: &[&dyn Watched], deadline: Deadline, what: Waiting) -> Resul
             Err(GaveUp::TimedOut) => return Ok(look()),
             Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),
         }
+    }
+}
+
+/// A descriptor that sends signals until this is dropped.
+struct Told(RawFd);
+
+impl Told {
+    fn of(number: RawFd) -> Self {
+        signal::on_descriptor(tell_watchers);
+        descriptor::send_signals(number, true);
+        Self(number)
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        descriptor::send_signals(self.0, false);
     }
 }

@@ -49,6 +49,22 @@ pub fn poll(wanted: &[(BorrowedFd<'_>, Want)], ready: &mut Vec<bool>, limit: Dur
     }
 }
 
+/// Whether the open file `number` sends this process SIGIO when it becomes ready.
+pub fn send_signals(number: RawFd, wanted: bool) {
+    // SAFETY: these calls set attributes of a descriptor, and touch no memory. One that can't do it is looked at
+    // after each slice.
+    unsafe {
+        let flags = libc::fcntl(number, libc::F_GETFL);
+        if flags >= 0 {
+            if wanted {
+                libc::fcntl(number, libc::F_SETOWN, libc::getpid());
+            }
+            let flags = if wanted { flags | libc::O_ASYNC } else { flags & !libc::O_ASYNC };
+            libc::fcntl(number, libc::F_SETFL, flags);
+        }
+    }
+}
+
 /// Takes over the descriptor `number` of the process `pid`: the same open file, in this process.
 ///
 /// # Errors
@@ -76,6 +92,14 @@ pub fn share_with(pid: u32) {
     // Systems without that module have nothing to allow.
     // SAFETY: only sets an attribute of this process.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::c_ulong::from(pid), 0, 0, 0) };
+}
+
+/// From now on the descriptor `number`, whoever has it in this process, is open to /dev/null.
+pub fn open_to_nothing(number: RawFd) {
+    if let Ok(null) = File::open("/dev/null") {
+        // SAFETY: the number stays open, so whoever owns it may close it.
+        unsafe { libc::dup3(null.as_raw_fd(), number, libc::O_CLOEXEC) };
+    }
 }
 
 /// Closes all descriptors but those of `kept`; the three streams are empty afterwards.

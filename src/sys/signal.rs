@@ -16,6 +16,7 @@ static PENDING: AtomicBool = AtomicBool::new(false);
 static IS_OURS: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_CHILD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_PARENT_DEATH: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+static ON_DESCRIPTOR: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 static ON_SECOND_INTERRUPT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The signal that a dead parent sends to its children's children: catchable, used by nobody else.
@@ -53,6 +54,10 @@ extern "C" fn child_handler(_: libc::c_int) {
 
 extern "C" fn parent_death_handler(_: libc::c_int) {
     run_hook(&ON_PARENT_DEATH);
+}
+
+extern "C" fn descriptor_handler(_: libc::c_int) {
+    run_hook(&ON_DESCRIPTOR);
 }
 
 /// Ctrl-C is the first process's business. What a process of the session sends to another one is meant.
@@ -102,6 +107,14 @@ pub fn on_child_death(function: fn()) {
 pub fn on_parent_death(function: fn()) {
     hook_into(&ON_PARENT_DEATH, function);
     install(PARENT_DEATH, SigHandler::Handler(parent_death_handler));
+}
+
+/// Calls `function` in the handler of SIGIO: a descriptor that was asked to say so is ready.
+pub fn on_descriptor(function: fn()) {
+    if ON_DESCRIPTOR.load(Ordering::Acquire).is_null() {
+        hook_into(&ON_DESCRIPTOR, function);
+        install(Signal::SIGIO, SigHandler::Handler(descriptor_handler));
+    }
 }
 
 /// From now on Ctrl-C is counted and the script told, and a second one ends the process at once.

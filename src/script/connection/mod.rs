@@ -3,7 +3,9 @@
 //! | file | concept |
 //! |---|---|
 //! | `value` | a connection as one process has it |
+//! | `carrier` | what carries its messages: a pipe or a socket |
 
+mod carrier;
 mod value;
 
 use std::ops::Deref;
@@ -14,8 +16,10 @@ use super::raise::{Raise, RhaiResult, out_of_memory, raise};
 use super::runtime;
 use super::signature::{Arguments, Signature, described};
 use crate::pipe::{self, PipeEnd};
+use crate::socket::end::SocketEnd;
 use crate::sys::clock::Deadline;
 use crate::wire::Error;
+use carrier::Carrier;
 pub use value::Connection;
 
 static PIPE: Signature = Signature { name: "Pipe", parameters: &["duplex"], required: 0 };
@@ -37,7 +41,16 @@ pub fn offset(value: &Dynamic) -> Option<u64> {
 
 /// The pipe's end at `offset`.
 pub fn open(offset: u64) -> Option<Dynamic> {
-    PipeEnd::open(offset).ok().map(|end| Dynamic::from(Connection::from(end)))
+    PipeEnd::open(offset).ok().map(of_pipe)
+}
+
+fn of_pipe(end: PipeEnd) -> Dynamic {
+    Dynamic::from(Connection::from(Carrier::Pipe(end)))
+}
+
+/// The connection over a socket whose end is `end`.
+pub fn of_socket(end: SocketEnd) -> Dynamic {
+    Dynamic::from(Connection::from(Carrier::Socket(end)))
 }
 
 /// Registers the type.
@@ -45,7 +58,7 @@ pub fn register(engine: &mut Engine) {
     PIPE.context_function(engine, |_, _, mut arguments| {
         let duplex = arguments.bool(0)?.unwrap_or(true);
         let (first, second) = pipe::pipe(duplex).map_err(out_of_memory)?;
-        let ends: Array = [first, second].map(|end| Dynamic::from(Connection::from(end))).into();
+        let ends: Array = [first, second].map(of_pipe).into();
         Ok(ends.into())
     });
     POLL.method(engine, |_, connection: Connection, mut arguments: Arguments| {

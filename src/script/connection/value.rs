@@ -13,11 +13,9 @@ use std::rc::Rc;
 
 use rhai::Dynamic;
 
-use crate::arena::table::Waiting;
-use crate::pipe::{PipeEnd, ReceiveError, SendError};
-use crate::script::carry::Carry;
-use crate::script::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise, refused, unreadable};
-use crate::sync::watch::{self, Watched};
+use super::carrier::Carrier;
+use crate::script::raise::{Raise, RhaiResult, raise, unreadable};
+use crate::sync::watch::Watched;
 use crate::sys::clock::Deadline;
 use crate::wire;
 
@@ -27,13 +25,13 @@ pub struct Connection(Rc<View>);
 
 struct View {
     /// `None` once it is closed.
-    end: RefCell<Option<PipeEnd>>,
+    end: RefCell<Option<Carrier>>,
     readable: Cell<bool>,
     writable: bool,
 }
 
-impl From<PipeEnd> for Connection {
-    fn from(end: PipeEnd) -> Self {
+impl From<Carrier> for Connection {
+    fn from(end: Carrier) -> Self {
         let (readable, writable) = (Cell::new(end.is_readable()), end.is_writable());
         Self(Rc::new(View { end: RefCell::new(Some(end)), readable, writable }))
     }
@@ -41,11 +39,11 @@ impl From<PipeEnd> for Connection {
 
 impl Connection {
     /// The end, for as long as a call takes.
-    fn end(&self) -> Result<PipeEnd, Raise> {
+    fn end(&self) -> Result<Carrier, Raise> {
         self.0.end.borrow().clone().ok_or_else(|| raise("OSError", "handle is closed"))
     }
 
-    fn end_to_read(&self) -> Result<PipeEnd, Raise> {
+    fn end_to_read(&self) -> Result<Carrier, Raise> {
         let end = self.end()?;
         match self.0.readable.get() {
             true => Ok(end),
@@ -55,12 +53,12 @@ impl Connection {
 
     /// What travels, unless it is closed.
     pub fn offset(&self) -> Option<u64> {
-        self.0.end.borrow().as_ref().map(PipeEnd::offset)
+        self.0.end.borrow().as_ref().and_then(Carrier::offset)
     }
 
-    /// A number that tells it from the others of the session; a pipe has no descriptor.
+    /// A socket's descriptor, or a number that tells a pipe's end from the others of the session.
     pub fn number(&self) -> Result<i64, Raise> {
-        self.end().map(|end| i64::try_from(end.offset()).unwrap_or(0))
+        self.end()?.number()
     }
 
     /// Whether it is closed in this process.
@@ -70,7 +68,7 @@ impl Connection {
 
     /// Whether it can receive.
     pub fn is_readable(&self) -> bool {
-        self.0.readable.get()
+        self.0.readable.get() && self.0.end.borrow().as_ref().is_none_or(Carrier::is_readable)
     }
 
     /// Whether it can send.
@@ -85,19 +83,19 @@ impl Connection {
 
     /// Sends a copy of `value`.
     pub fn send(&self, value: &Dynamic) -> Result<(), Raise> {
-        self.end()?.send(value, &Carry).map_err(not_sent)
+        self.end()?.send(value)
     }
 
     /// Sends these bytes as one message.
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), Raise> {
-        self.end()?.send_bytes(bytes).map_err(not_sent)
+        self.end()?.send_bytes(bytes)
     }
 
     /// Receives a value.
     pub fn recv(&self) -> RhaiResult {
         let end = self.end_to_read()?;
-        let value = end.receive(|bytes, references| wire::decode(bytes, references, &Carry));
-        value.map_err(not_received)?.map_err(unreadable)
+        let handles = end.handles();
+        end.receive(None, |bytes, references| wire::decode(bytes, references, handles))?.map_err(unreadable)
     }
 
     /// Receives a message of bytes, which `read` gets. One of more than `most` bytes is an error, and the end of
@@ -108,12 +106,13 @@ impl Connection {
         read: impl FnOnce(&[u8]) -> Result<T, Raise>,
     ) -> Result<T, Raise> {
         let end = self.end_to_read()?;
-        let received = end.receive(|message, references| match wire::blob(message) {
+        let handles = end.handles();
+        let received = end.receive(most, |message, references| match wire::blob(message) {
             Some(bytes) if most.is_some_and(|most| bytes.len() > most) => Ok(None),
             Some(bytes) => read(bytes).map(Some),
-            None => Err(not_bytes(wire::decode(message, references, &Carry).map_err(unreadable)?)),
+            None => Err(not_bytes(wire::decode(message, references, handles).map_err(unreadable)?)),
         });
-        if let Some(result) = received.map_err(not_received)?? {
+        if let Some(result) = received?? {
             return Ok(result);
         }
         if self.0.writable {
@@ -127,13 +126,12 @@ impl Connection {
     /// Waits until there is something to receive, or never will be; whether that is so.
     pub fn poll(&self, deadline: Deadline) -> Result<bool, Raise> {
         let end = self.end_to_read()?;
-        let ready = watch::wait(&[&end], deadline, Waiting::Get).map_err(|_| interrupted())?;
-        Ok(ready.contains(&true))
+        end.poll(deadline)
     }
 
     /// What `wait` waits for.
     pub fn watched(&self) -> Result<Box<dyn Watched>, Raise> {
-        Ok(Box::new(self.end_to_read()?))
+        Ok(self.end_to_read()?.watched())
     }
 
     /// Whether both are the same end.
@@ -158,22 +156,4 @@ fn not_bytes(value: Dynamic) -> Raise {
     let kind = crate::script::signature::described(&value);
     let message = format!("the message is no bytes but a value ({kind}): recv() receives it");
     wire::Error::new("TypeError", message).with_data("value", value).raise()
-}
-
-fn not_sent(error: SendError) -> Raise {
-    match error {
-        SendError::Refused(error) => refused(error),
-        SendError::Interrupted => interrupted(),
-        SendError::OutOfMemory(error) => out_of_memory(error),
-        SendError::ReadOnly => raise("OSError", error.to_string()),
-        SendError::Broken => raise("BrokenPipeError", error.to_string()),
-    }
-}
-
-fn not_received(error: ReceiveError) -> Raise {
-    match error {
-        ReceiveError::Interrupted => interrupted(),
-        ReceiveError::WriteOnly => raise("OSError", error.to_string()),
-        ReceiveError::End => raise("EOFError", error.to_string()),
-    }
 }

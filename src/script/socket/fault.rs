@@ -69,9 +69,8 @@ fn of_stream(error: StreamError) -> Raise {
 /// An end of a connection did not do what was asked.
 pub fn of_end(error: EndError) -> Raise {
     match error {
-        EndError::Closed | EndError::Lost(_) => raise("OSError", error.to_string()),
+        EndError::Lost(_) => raise("OSError", error.to_string()),
         EndError::Refused(error) => refused(error),
-        EndError::Decode(error) => raise("RuntimeError", format!("what arrived can't be read: {error}")),
         EndError::Stream(error) => of_stream(error),
     }
 }

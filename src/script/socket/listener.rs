@@ -48,6 +48,11 @@ impl Listener {
         }
     }
 
+    /// Where its socket is.
+    pub fn offset(&self) -> Option<u64> {
+        self.0.listening.borrow().as_ref().map(|listening| listening.open().endpoint().offset())
+    }
+
     /// Where it listens, or did.
     pub fn address(&self) -> Dynamic {
         to_value(&self.0.address)

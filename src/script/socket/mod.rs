@@ -17,7 +17,7 @@ use super::raise::{Raise, RhaiResult, raise};
 use super::signature::{Arguments, Signature};
 use crate::process::method::Method;
 use crate::socket::client;
-use crate::socket::end::End;
+use crate::socket::end::SocketEnd;
 use crate::socket::listener::Listener as Listening;
 use crate::sys::clock::Deadline;
 use listener::Listener;
@@ -36,13 +36,18 @@ const BACKLOG: i64 = 128;
 /// How long a client waits for its listener to answer, in seconds, unless it says how long.
 const ANSWER: f64 = 60.0;
 
+/// The shared object behind a listener that is open. It can't be sent, but a forked child has it all the same.
+pub fn listener(value: &Dynamic) -> Option<u64> {
+    value.read_lock::<Listener>().and_then(|listener| listener.offset())
+}
+
 /// Registers the functions and the type.
 pub fn register(engine: &mut Engine) {
     LISTENER.context_function(engine, |_, _: Option<Method>, arguments| listen(arguments));
     CLIENT.context_function(engine, |_, _, arguments| connect(arguments));
     ACCEPT.method(engine, |_, listener: Listener, mut arguments| {
         let deadline = arguments.deadline(0)?;
-        Ok(connection::of_socket(End::new(listener.accept(deadline)?)))
+        Ok(connection::of_socket(SocketEnd::Open(listener.accept(deadline)?)))
     });
     engine
         .register_type_with_name::<Listener>("Listener")
@@ -78,5 +83,5 @@ fn connect(mut arguments: Arguments) -> RhaiResult {
     let deadline = Deadline::after(Some(arguments.seconds(3)?.unwrap_or(ANSWER)));
     let open = client::connect(&address, key.as_deref(), deadline);
     let open = open.map_err(|error| -> Raise { fault::not_connected(error, &address) })?;
-    Ok(connection::of_socket(End::new(open)))
+    Ok(connection::of_socket(SocketEnd::Open(open)))
 }
