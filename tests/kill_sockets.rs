@@ -3,7 +3,9 @@
 mod session;
 mod support;
 
-use session::{METHODS, Session};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use session::{METHODS, Session, runs};
 
 /// How often each side is killed, under each start method.
 const ROUNDS: &str = "25";
@@ -131,5 +133,109 @@ fn clients_of_killed_servers_end() {
         assert_eq!(session.line(), "over");
         let ended = session.end();
         assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
+}
+
+/// A child sends a connection and ends; only then is it received, or the script ends without that.
+const SENDS_AND_ENDS: &str = r#"
+    fn send_and_end(queue, address) { queue.put(Client(address)); }
+
+    if __name__ == "__main__" {
+        let queue = Queue();
+        let listener = Listener("listener");
+        let p = Process(send_and_end, [queue, listener.address]);
+        p.start();
+        let accepted = listener.accept();
+        p.join();
+        print("ended " + getpid());
+        while !exists("go") { sleep(0.005); }
+        let received = queue.get();
+        try { received.send("through"); print(accepted.recv()); } catch (e) { print(e.kind); }
+        try { accepted.recv(); } catch (e) { print(e.kind); }
+    }
+"#;
+
+/// The process that keeps the connection, and the session that it belongs to.
+fn kept(method: &str) -> (Session, i32) {
+    let mut session = Session::under(method, SENDS_AND_ENDS);
+    let first = session.numbers("ended")[0];
+    let keeps = |pid: &i32| {
+        *pid != first && {
+            let sockets = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            sockets
+                .filter_map(|entry| entry.path().read_link().ok())
+                .any(|link| link.to_string_lossy().starts_with("socket:"))
+        }
+    };
+    let mut keeper = None;
+    session.until("somebody keeps the connection", || {
+        keeper = session.processes().into_iter().find(|pid| keeps(pid));
+        keeper.is_some()
+    });
+    (session, keeper.expect("just found"))
+}
+
+#[test]
+fn a_connection_whose_keeper_is_killed_is_lost_and_who_receives_it_is_told() {
+    for method in METHODS {
+        let (mut session, keeper) = kept(method);
+        kill(Pid::from_raw(keeper), Signal::SIGKILL).expect("it is there");
+        session.until("it is gone", || !runs(keeper));
+        session.write("go", "");
+        assert_eq!(session.line(), "OSError");
+        assert_eq!(session.line(), "EOFError");
+        assert_eq!(session.end().code, 0);
+    }
+}
+
+#[test]
+fn a_keeper_ends_when_the_connection_is_received_and_with_the_session() {
+    for method in METHODS {
+        let (mut session, keeper) = kept(method);
+        session.write("go", "");
+        assert_eq!(session.line(), "through");
+        session.until("it is gone", || !runs(keeper));
+        // Both ends are in one process now, which waits for itself.
+        session.signal(Signal::SIGINT);
+        assert_eq!(session.line(), "KeyboardInterrupt");
+        assert_eq!(session.end().code, 0);
+        // Nobody receives it, and everything is killed, or asked to end.
+        for signal in [Signal::SIGKILL, Signal::SIGINT] {
+            let (session, keeper) = kept(method);
+            session.signal(signal);
+            session.end();
+            assert!(!runs(keeper));
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_every_wait_for_a_socket() {
+    const WAITS: [&str; 5] = [
+        "listener.accept()",
+        "accepted.recv()",
+        "accepted.poll(())",
+        "loop { client.send(blob(100_000)); }",
+        r#"Client(listener.address, #{ authkey: "k" })"#,
+    ];
+    for wait in WAITS {
+        let script = r#"
+            let listener = Listener("listener");
+            let client = Client(listener.address);
+            let accepted = listener.accept();
+            print("waits");
+            try { WAIT; } catch (e) { print(e.kind); }
+            // And it is over: the next call waits again.
+            try { listener.accept(0); } catch (e) { print(e.kind); }
+        "#;
+        let mut session = Session::start(&script.replace("WAIT", wait), &[]);
+        assert_eq!(session.line(), "waits");
+        session.settles();
+        session.signal(Signal::SIGINT);
+        assert_eq!(session.line(), "KeyboardInterrupt", "{wait}");
+        // The client that gave up had said that it has a key.
+        let then = if wait.starts_with("Client") { "AuthenticationError" } else { "TimeoutError" };
+        assert_eq!(session.line(), then, "{wait}");
+        assert_eq!(session.end().code, 0);
     }
 }

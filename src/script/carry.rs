@@ -16,6 +16,10 @@ impl Handles for Carry {
         queue::offset(value).or_else(|| connection::offset(value))
     }
 
+    fn refusal(&self, value: &Dynamic) -> Option<String> {
+        connection::is_closed(value).then(|| "this Connection is closed in this process".to_owned())
+    }
+
     fn attach(&self, offset: u64) -> Option<Dynamic> {
         match handle::kind_at(offset)? {
             Kind::Queue => queue::open(offset),
@@ -36,7 +40,9 @@ impl Handles for Abroad {
     }
 
     fn refusal(&self, value: &Dynamic) -> Option<String> {
-        Carry.detach(value)?;
+        if Carry.detach(value).is_none() {
+            return Carry.refusal(value);
+        }
         let name = value.type_name();
         let name = name.rsplit("::").next().unwrap_or(name);
         Some(format!(

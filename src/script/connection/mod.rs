@@ -39,6 +39,11 @@ pub fn offset(value: &Dynamic) -> Option<u64> {
     value.read_lock::<Connection>().and_then(|connection| connection.offset())
 }
 
+/// Whether `value` is a connection that this process has closed.
+pub fn is_closed(value: &Dynamic) -> bool {
+    value.read_lock::<Connection>().is_some_and(|connection| connection.is_closed())
+}
+
 /// The pipe's end at `offset`.
 pub fn open(offset: u64) -> Option<Dynamic> {
     PipeEnd::open(offset).ok().map(of_pipe)
