@@ -239,3 +239,23 @@ fn ctrl_c_ends_every_wait_for_a_socket() {
         assert_eq!(session.end().code, 0);
     }
 }
+
+#[test]
+fn the_socket_file_of_an_interrupted_script_goes() {
+    let script = r#"
+        if __name__ == "__main__" {
+            let listener = Listener();
+            set_local("kept to the end", listener);
+            let child = Process(|| sleep(60), []);
+            child.start();
+            print("waits");
+            listener.accept();
+        }
+    "#;
+    let mut session = Session::start(script, &[]);
+    assert_eq!(session.line(), "waits");
+    session.settles();
+    session.signal(Signal::SIGINT);
+    // That nothing is left, in the folder for temporary files either, is looked at there.
+    assert_eq!(session.end().code, 130);
+}

@@ -34,6 +34,7 @@ pub fn finish(code: i32) -> ! {
             let _ = write_whole(Stream::Err, b"KeyboardInterrupt: what still runs is ended\n", None);
         }
         end_tree();
+        sweep::myself();
         process::exit_now(INTERRUPTED);
     }
     if table::is_first() && table::used_slots().any(|slot| runs(slot) && is_server(slot)) {
