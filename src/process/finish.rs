@@ -37,7 +37,7 @@ pub fn finish(code: i32) -> ! {
         sweep::myself();
         process::exit_now(INTERRUPTED);
     }
-    if table::is_first() && table::used_slots().any(|slot| runs(slot) && is_server(slot)) {
+    if table::is_first() && table::used_slots().any(|slot| slot.has_process() && is_server(slot)) {
         end_all(&is_server);
     }
     sweep::myself();
