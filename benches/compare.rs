@@ -60,7 +60,7 @@ const ROWS: &[Row] = &[
     pair("queue_4x4", 10.0),
     pair("ping_pong", 2.0),
     pair("blob_64m", 5.0),
-    row("socket", Side::Pair("socket", &[]), Side::Python("socket", &[]), None),
+    row("socket_echo", Side::Pair("socket_echo", &[]), Side::Python("socket_echo", &[]), None),
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
     same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),
