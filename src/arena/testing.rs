@@ -94,7 +94,12 @@ impl Child {
                     sweep::release(self.id);
                     return Some(end);
                 }
-                Seen::NotOurs => return None,
+                // It had ended before its id was known: its slot says how.
+                Seen::NotOurs => {
+                    let end = self.id.slot().and_then(table::Slot::end);
+                    sweep::release(self.id);
+                    return end;
+                }
             }
         }
     }
