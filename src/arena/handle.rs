@@ -302,6 +302,12 @@ fn let_go(unwanted: impl Fn(u64) -> bool) {
     }
 }
 
+/// A child of a test has a table of its own, and none of what its parent's memory says of the parent's.
+#[cfg(test)]
+pub(super) fn forget_all() {
+    LOCAL.take();
+}
+
 /// Counts the object at `offset` once more, for the entry `word`, with further `changes`.
 pub(super) fn count(offset: u64, word: &AtomicU64, change: (&AtomicU64, u64)) {
     // SAFETY: the caller holds the object.

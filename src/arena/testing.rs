@@ -41,7 +41,10 @@ impl Child {
     /// Forks. The child uses the arena and system calls only.
     pub fn run(body: impl FnOnce()) -> Self {
         let id = table::claim("child", table::Role::Process).expect("a slot");
-        Self::run_as(id, body)
+        Self::run_as(id, || {
+            handle::forget_all();
+            body();
+        })
     }
 
     /// Forks a child that holds what this process holds.
