@@ -129,6 +129,7 @@ fn who_waits_at_an_end_goes_on_when_the_holder_of_the_other_is_killed() {
 #[test]
 fn processes_killed_while_they_make_and_pass_on_ends_leave_nothing() {
     let _session = session();
+    drop(ends(true));
     let before = used();
     let mut random = Random::seeded();
     let carrier = Channel::new(4).expect("memory");
