@@ -12,17 +12,24 @@
 //!    what a killed process began.
 //! 3. Inside a process a handle is an `Rc`; the table is touched for the first and the last only.
 //! 4. A handle that a forked child has let go of stays in its memory and names no entry: nobody uses it.
+//! 5. Beside each entry stands a *holding*: what the process has of the object, such as units of a
+//!    semaphore, in a form that the object's kind knows; 0 is nothing. It changes under the object's guard,
+//!    and only the process itself makes it other than 0. While it is, the entry stays.
+//! 6. A dead process's entry is taken off only after its object's kind was told ([`on_death`]): until then
+//!    the dead process's slot is nobody else's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::{Rc, Weak};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::blocks::{self, Block, OutOfMemory, Use};
 use super::guard::{Guard, Held};
 use super::hand::{self, Hand};
+use super::hooks;
+pub use super::hooks::{on_death, on_destroy};
 use super::segment::{at, header, nowhere, pointer};
-use super::table::me;
+use super::table::{Slot, me};
 
 /// What every shared object begins with.
 #[repr(C)]
@@ -43,20 +50,28 @@ pub enum Kind {
     Pool = 3,
     End = 4,
     Socket = 6,
+    Lock = 8,
+    RLock = 9,
+    Semaphore = 10,
+    Condition = 11,
+    Event = 12,
+    Barrier = 13,
 }
 
 impl Kind {
-    const ALL: &[Self] = &[Self::Parcel, Self::Queue, Self::Pool, Self::End, Self::Socket];
-}
-
-/// More than the number of any kind.
-const KINDS: usize = 32;
-static DESTRUCTORS: [AtomicPtr<()>; KINDS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; KINDS];
-
-/// Says how an object of `kind` is emptied before its block is freed. It may run twice, the second time
-/// on an object that is partly empty, if the process is killed in between.
-pub fn on_destroy(kind: Kind, destructor: fn(u64)) {
-    DESTRUCTORS[kind as usize].store(destructor as *mut (), Ordering::Release);
+    const ALL: &[Self] = &[
+        Self::Parcel,
+        Self::Queue,
+        Self::Pool,
+        Self::End,
+        Self::Socket,
+        Self::Lock,
+        Self::RLock,
+        Self::Semaphore,
+        Self::Condition,
+        Self::Event,
+        Self::Barrier,
+    ];
 }
 
 /// The object at `offset`.
@@ -90,6 +105,8 @@ struct Entry {
 #[derive(Default)]
 struct Local {
     known: HashMap<u64, Weak<Entry>>,
+    /// Entries that no value of the script refers to, but that have a holding.
+    kept: HashMap<u64, usize>,
     free: Vec<usize>,
     used: usize,
 }
@@ -136,6 +153,9 @@ impl Handle {
         if let Some(entry) = LOCAL.with_borrow(|local| local.known.get(&offset).and_then(Weak::upgrade)) {
             return Ok(Self(entry));
         }
+        if let Some(index) = LOCAL.with_borrow_mut(|local| local.kept.remove(&offset)) {
+            return Ok(Self::remember(offset, index));
+        }
         let index = free_entry()?;
         // SAFETY: alive by this function's contract.
         let object = unsafe { object(offset) };
@@ -164,6 +184,16 @@ impl Handle {
         unsafe { object(self.0.offset) }.count.load(Ordering::Relaxed)
     }
 
+    /// What this process has of the object (invariant 5).
+    pub fn holding(&self) -> &'static AtomicU64 {
+        self.0.index.get().map_or_else(nowhere, holding)
+    }
+
+    /// Whether this is the process's only reference to the object.
+    pub fn is_last(&self) -> bool {
+        Rc::strong_count(&self.0) == 1
+    }
+
     /// The object as a `T`, which begins with an [`Object`].
     ///
     /// # Safety
@@ -177,12 +207,17 @@ impl Handle {
 impl Drop for Entry {
     fn drop(&mut self) {
         let Some(index) = self.index.get() else { return };
+        let kept = me().is_some() && holding(index).load(Ordering::Relaxed) != 0;
         // At the very end of a process the thread-local may be gone: its sweeper does the rest.
         let known = LOCAL.try_with(|local| {
             local.try_borrow_mut().is_ok_and(|mut local| {
                 local.known.remove(&self.offset);
-                local.free.push(index);
-                true
+                if kept {
+                    local.kept.insert(self.offset, index);
+                } else {
+                    local.free.push(index);
+                }
+                !kept
             })
         });
         if known == Ok(true) {
@@ -206,23 +241,31 @@ fn free_entry() -> Result<usize, OutOfMemory> {
     Ok(index)
 }
 
+/// Bytes of an entry with its holding.
+pub(super) const STRIDE: u64 = 16;
+
 /// Entry `index` of this process's table; a process without a slot counts nowhere, and leaks.
 fn entry(index: usize) -> &'static AtomicU64 {
     let Some(slot) = me() else { return nowhere() };
-    let table = slot.handles.load(Ordering::Relaxed);
     // SAFETY: `free_entry` made the table larger than every index it gave out.
-    unsafe { at(table + index as u64 * 8) }
+    unsafe { at(slot.handles.load(Ordering::Relaxed) + index as u64 * STRIDE) }
+}
+
+/// The holding beside entry `index` of this process's table.
+fn holding(index: usize) -> &'static AtomicU64 {
+    let Some(slot) = me() else { return nowhere() };
+    // SAFETY: as above; a holding stands behind its entry.
+    unsafe { at(slot.handles.load(Ordering::Relaxed) + index as u64 * STRIDE + 8) }
 }
 
 fn grow_table(capacity: u64) -> Result<(), OutOfMemory> {
     let Some(slot) = me() else { return Ok(()) };
-    let mut block = Block::new((capacity * 16).max(240), Use::Bytes)?;
+    let mut block = Block::new((capacity * STRIDE * 2).max(240), Use::Bytes)?;
     block.bytes_mut().fill(0);
     let old = slot.handles.load(Ordering::Relaxed);
-    for index in 0..capacity {
+    for word in (0..capacity * STRIDE).step_by(8) {
         // SAFETY: both tables have at least `capacity` entries.
-        let (from, to): (&AtomicU64, &AtomicU64) =
-            unsafe { (at(old + index * 8), at(block.offset() + index * 8)) };
+        let (from, to): (&AtomicU64, &AtomicU64) = unsafe { (at(old + word), at(block.offset() + word)) };
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
     let hand = Hand::free();
@@ -230,7 +273,7 @@ fn grow_table(capacity: u64) -> Result<(), OutOfMemory> {
         let held = header().handles_guard.lock();
         held.commit([
             (&slot.handles, block.offset()),
-            (&slot.handles_capacity, block.capacity() / 8),
+            (&slot.handles_capacity, block.capacity() / STRIDE),
             (block.hand(), 0),
             (hand.word(), old),
         ]);
@@ -240,39 +283,6 @@ fn grow_table(capacity: u64) -> Result<(), OutOfMemory> {
         blocks::free_from_hand(old, hand.word(), Use::Bytes);
     }
     hand.give_up();
-    Ok(())
-}
-
-/// Counts everything that this process holds once more, for the slot of a process that is about to be forked
-/// off it: the child's handles keep their places.
-///
-/// # Errors
-/// [`OutOfMemory`]; what was counted goes with the slot.
-pub fn copy_to(slot: &super::table::Slot) -> Result<(), OutOfMemory> {
-    let Some(me) = me() else { return Ok(()) };
-    let capacity = me.handles_capacity.load(Ordering::Relaxed);
-    if capacity == 0 {
-        return Ok(());
-    }
-    let mut block = Block::new(capacity * 8, Use::Bytes)?;
-    block.bytes_mut().fill(0);
-    let copies = block.offset();
-    header().handles_guard.lock().commit([
-        (&slot.handles, copies),
-        (&slot.handles_capacity, block.capacity() / 8),
-        (block.hand(), 0),
-    ]);
-    block.published();
-    let mine = me.handles.load(Ordering::Relaxed);
-    for index in 0..capacity {
-        // SAFETY: both tables have at least `capacity` entries.
-        let (held, copy): (&AtomicU64, &AtomicU64) =
-            unsafe { (at(mine + index * 8), at(copies + index * 8)) };
-        let offset = held.load(Ordering::Relaxed);
-        if offset != 0 {
-            count(offset, copy, (nowhere(), 0));
-        }
-    }
     Ok(())
 }
 
@@ -345,23 +355,26 @@ pub(super) fn release_counted(offset: u64, change: (&AtomicU64, u64)) {
 pub(super) fn destroy(offset: u64, word: &AtomicU64) {
     // SAFETY: nobody else has it any more.
     let kind = unsafe { object(offset) }.kind.load(Ordering::Relaxed);
-    let destructor = DESTRUCTORS.get(kind as usize).map(|pointer| pointer.load(Ordering::Acquire));
-    if let Some(pointer) = destructor.filter(|pointer| !pointer.is_null()) {
-        // SAFETY: only ever set from a `fn(u64)` by `on_destroy`.
-        let function: fn(u64) = unsafe { std::mem::transmute::<*mut (), fn(u64)>(pointer) };
-        function(offset);
+    if let Some(destructor) = hooks::destructor(kind) {
+        destructor(offset);
     }
     blocks::free_from_hand(offset, word, Use::Object);
 }
 
 /// Takes all handles off the table of a slot whose process is dead. The caller holds the sweeper's guard.
-pub(super) fn sweep_entries(slot: &super::table::Slot, _held: &Held<'_>) {
+pub(super) fn sweep_entries(slot: &Slot, _held: &Held<'_>) {
     let table = slot.handles.load(Ordering::Relaxed);
     for index in 0..slot.handles_capacity.load(Ordering::Relaxed) {
-        // SAFETY: the table has that many entries.
-        let word: &AtomicU64 = unsafe { at(table + index * 8) };
+        // SAFETY: the table has that many entries, each with its holding.
+        let (word, holding): (&AtomicU64, &AtomicU64) =
+            unsafe { (at(table + index * STRIDE), at(table + index * STRIDE + 8)) };
         let offset = word.load(Ordering::Relaxed);
         if offset != 0 {
+            // SAFETY: the dead process's entry counts it.
+            let kind = unsafe { object(offset) }.kind.load(Ordering::Relaxed);
+            if let Some(mourner) = hooks::mourner(kind) {
+                mourner(offset, slot, holding);
+            }
             release(offset, word);
         }
     }
@@ -373,31 +386,5 @@ pub(super) fn sweep_entries(slot: &super::table::Slot, _held: &Held<'_>) {
         }
         blocks::free_from_hand(table, hand.word(), Use::Bytes);
         hand.give_up();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::arena::blocks::used;
-    use crate::arena::parcel::Parcel;
-    use crate::arena::sweep;
-    use crate::arena::table::{self, Role};
-    use crate::arena::testing::session;
-
-    #[test]
-    fn what_a_forked_child_has_in_its_memory_lives_until_it_ends() {
-        let _session = session();
-        let before = used();
-        let parcel = Parcel::new(b"inherited", &[]).expect("memory");
-        let alone = used();
-        let child = table::claim("child", Role::Process).expect("a slot");
-        super::copy_to(child.slot().expect("just claimed")).expect("memory");
-        let with_table = used();
-        assert!(with_table > alone, "the child has a table of its own");
-        drop(parcel);
-        assert_eq!(used(), with_table, "the child still counts what its parent let go of");
-        child.slot().expect("it lives").presume_dead();
-        sweep::release(child);
-        assert_eq!(used(), before);
     }
 }

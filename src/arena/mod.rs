@@ -16,6 +16,9 @@
 //! | `slot` | what the session knows of one process |
 //! | `table` | all slots: who comes, who goes |
 //! | `handle` | counted references to shared objects |
+//! | `inherit` | the handles of a forked child |
+//! | `hooks` | what the kinds of objects do at an object's end, and at a process's |
+//! | `turn` | what a process needs to be called when it waits |
 //! | `bundle` | references that travel inside a message |
 //! | `parcel` | an immutable, counted piece of bytes |
 //! | `sweep` | cleaning up after the dead |
@@ -25,12 +28,15 @@ pub mod bundle;
 pub mod guard;
 pub mod hand;
 pub mod handle;
+pub mod hooks;
+pub mod inherit;
 pub mod parcel;
 pub mod segment;
 pub mod size;
 pub mod slot;
 pub mod sweep;
 pub mod table;
+pub mod turn;
 
 #[cfg(test)]
 mod killed;

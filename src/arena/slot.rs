@@ -6,6 +6,7 @@ use super::guard::Held;
 use super::segment::{header, slots};
 use super::sweep;
 use super::table::{my_id, tell_watchers, used_slots, wake_takers};
+use super::turn::Turn;
 use crate::sys::mutex::RobustMutex;
 use crate::sys::process::{self, End, SIGTERM, Seen};
 use crate::sys::{futex, signal};
@@ -47,6 +48,8 @@ pub struct Slot {
     pub(super) waiting: AtomicU32,
     line: AtomicU32,
     waits_for: AtomicU64,
+    /// How it is called while it waits for its turn.
+    pub turn: Turn,
     /// The parcel with what the process is to run; counted.
     pub(super) start: AtomicU64,
     /// The process's table of counted handles, a block of offsets, and how many fit.
@@ -120,9 +123,15 @@ pub enum Waiting {
     Start = 7,
     Request = 8,
     First = 9,
+    Lock = 16,
+    Semaphore = 17,
+    Condition = 18,
+    Event = 19,
+    Barrier = 20,
     /// Something from outside the session: a message, a client, an answer.
     Socket = 24,
 }
+
 impl Slot {
     /// The state, one of [`FREE`], [`STARTING`], [`RUNNING`], [`ENDED`].
     pub fn state(&self) -> u32 {
@@ -289,6 +298,13 @@ impl Slot {
     pub fn waits(&self, what: Waiting, object: u64) {
         self.waits_for.store(object, Ordering::Relaxed);
         self.waiting.store(what as u32, Ordering::Relaxed);
+    }
+
+    /// Whether this process said that it waits for `object` in that way.
+    #[inline]
+    pub fn waits_for(&self, what: Waiting, object: u64) -> bool {
+        self.waits_for.load(Ordering::Relaxed) == object
+            && self.waiting.load(Ordering::Relaxed) == what as u32
     }
 
     /// Whether this process waits for something now.

@@ -10,7 +10,7 @@
 use super::child::{Child, StartError};
 use super::spawn::give_back;
 use super::{children, family, session};
-use crate::arena::handle;
+use crate::arena::inherit;
 use crate::arena::table::{self, ProcessId, Role};
 use crate::sys::{identity, process, signal};
 
@@ -48,7 +48,7 @@ impl Forked {
 
 fn fork_as(id: ProcessId) -> Result<Forked, StartError> {
     let slot = id.slot().ok_or(StartError::Gone)?;
-    handle::copy_to(slot)?;
+    inherit::copy_to(slot)?;
     let parent = identity::pid();
     let from_first = table::is_first();
     let held_back = signal::hold_back();
