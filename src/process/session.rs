@@ -5,7 +5,7 @@ use std::io;
 use crate::arena::table::{self, ProcessId, RUNNING};
 use crate::arena::{parcel, segment};
 use crate::process::{family, finish};
-use crate::sync::{channel, end, endpoint};
+use crate::sync;
 use crate::sys::{heap, process, signal};
 
 /// The name of the first process.
@@ -17,9 +17,7 @@ pub const ENTER: &str = "--process=";
 fn prepare() {
     heap::keep_large();
     parcel::register();
-    channel::register();
-    end::register();
-    endpoint::register();
+    sync::register();
     signal::ignore_write_signals();
     signal::let_crashes_kill();
 }

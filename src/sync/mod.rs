@@ -12,14 +12,39 @@
 //! | `readiness` | sleeping until descriptors are ready |
 //! | `passage` | one process at a time does what can't be done in one commit |
 //! | `endpoint` | a socket that several processes have open |
+//! | `turns` | those who wait for an object, in the order in which they came |
+//! | `word` | who holds a lock, in one word |
+//! | `abandoned` | what is known of one that died and held something |
+//! | `lock` `rlock` `semaphore` `condition` `event` `barrier` | one primitive each |
 
+pub mod abandoned;
+pub mod barrier;
 pub mod channel;
 pub mod chunk;
 pub mod claims;
+pub mod condition;
 pub mod draft;
 pub mod end;
 pub mod endpoint;
+pub mod event;
+pub mod lock;
 pub mod passage;
 pub mod readiness;
+pub mod rlock;
+pub mod semaphore;
+pub mod turns;
 pub mod wait;
 pub mod watch;
+pub mod word;
+
+/// Registers what the kinds of objects here do at an object's end, and at a process's; called once by every
+/// process.
+pub fn register() {
+    channel::register();
+    end::register();
+    endpoint::register();
+    lock::register();
+    semaphore::register();
+    condition::register();
+    barrier::register();
+}
