@@ -2,7 +2,7 @@
 
 use rhai::Dynamic;
 
-use super::{connection, queue};
+use super::{connection, locks, queue};
 use crate::arena::handle::{self, Kind};
 use crate::socket::end::SocketEnd;
 use crate::wire::Handles;
@@ -13,7 +13,7 @@ pub struct Carry;
 
 impl Handles for Carry {
     fn detach(&self, value: &Dynamic) -> Option<u64> {
-        queue::offset(value).or_else(|| connection::offset(value))
+        queue::offset(value).or_else(|| connection::offset(value)).or_else(|| locks::offset(value))
     }
 
     fn refusal(&self, value: &Dynamic) -> Option<String> {
@@ -25,6 +25,12 @@ impl Handles for Carry {
             Kind::Queue => queue::open(offset),
             Kind::End => connection::open(offset),
             Kind::Socket => Some(connection::of_socket(SocketEnd::attach(offset))),
+            kind @ (Kind::Lock
+            | Kind::RLock
+            | Kind::Semaphore
+            | Kind::Condition
+            | Kind::Event
+            | Kind::Barrier) => locks::open(kind, offset),
             Kind::Parcel | Kind::Pool => None,
         }
     }

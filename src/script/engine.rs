@@ -6,8 +6,8 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, Module};
 
 use super::process::context;
 use super::{
-    atexit, connection, errors, files, hash, logger, modules, pool, process, queue, random, runtime, socket,
-    text, time, wait, with,
+    atexit, connection, errors, files, hash, locks, logger, modules, pool, process, queue, random, runtime,
+    socket, text, time, wait, with,
 };
 use crate::arena::sweep;
 use crate::sys::{resources, signal};
@@ -54,6 +54,7 @@ pub fn build() -> Engine {
     connection::register(&mut engine);
     wait::register(&mut engine);
     socket::register(&mut engine);
+    locks::register(&mut engine);
     pool::register(&mut engine);
     files::register(&mut engine);
     text::register(&mut engine);
@@ -89,6 +90,7 @@ fn globals(engine: &mut Engine) {
         connection::NAMES,
         wait::NAMES,
         socket::NAMES,
+        locks::NAMES,
         pool::NAMES,
         files::NAMES,
         text::NAMES,

@@ -20,7 +20,7 @@
 //! | `raise` | errors of the layers below as errors of scripts |
 //! | `report` | an error that nobody caught, for people |
 //! | `carry` | handles inside values |
-//! | `process` `queue` `connection` `socket` `pool` `wait` `time` `errors` `logger` `random` | one area of the API each |
+//! | `process` `queue` `connection` `socket` `locks` `pool` `wait` `time` `errors` `logger` `random` | one area of the API each |
 //! | `files` `text` `hash` | what job scripts do to files |
 
 pub mod atexit;
@@ -35,6 +35,7 @@ pub mod hash;
 pub mod heritage;
 pub mod inherit;
 pub mod job;
+pub mod locks;
 pub mod logger;
 pub mod modules;
 pub mod pool;

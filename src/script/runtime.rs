@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext, Position};
 
 use super::program::{Program, Size};
 use super::raise::RhaiResult;
@@ -221,8 +221,15 @@ pub fn set_local(name: &str, value: Dynamic) {
 }
 
 /// Notes the script's line in the process table, for whoever asks what this process does.
+#[inline]
 pub fn at(context: &NativeCallContext) {
-    if let (Some(slot), Some(line)) = (table::me(), context.call_position().line()) {
+    at_position(context.call_position());
+}
+
+/// The same for something that is no call.
+#[inline]
+pub fn at_position(position: Position) {
+    if let (Some(slot), Some(line)) = (table::me(), position.line()) {
         slot.at_line(u32::try_from(line).unwrap_or(u32::MAX));
     }
 }

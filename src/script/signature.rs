@@ -220,6 +220,27 @@ impl Arguments {
         Ok(Deadline::after(self.seconds(index)?))
     }
 
+    /// `block, timeout` from parameter `first` on; a number in place of `block` is the time-out.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn block_and_timeout(&mut self, first: usize) -> Fallible<Deadline> {
+        let block = self.any(first);
+        if let Some(seconds) = seconds(&block) {
+            if self.value(first + 1).is_some() {
+                let twice = "got two time-outs: a number in place of 'block' is one";
+                return Err(self.signature.error(twice));
+            }
+            return Ok(Deadline::after(Some(seconds)));
+        }
+        let deadline = self.deadline(first + 1)?;
+        match block.as_bool() {
+            Ok(false) => Ok(Deadline::after(Some(0.0))),
+            Err(_) if !block.is_unit() => Err(self.wrong(first, "true or false", &block)),
+            _ => Ok(deadline),
+        }
+    }
+
     /// A function.
     ///
     /// # Errors

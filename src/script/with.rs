@@ -19,6 +19,7 @@ use rhai::{
 };
 
 use super::raise::{RhaiResult, raise};
+use super::runtime;
 use super::signature::described;
 
 /// Registers the statement.
@@ -75,6 +76,7 @@ fn run(context: &mut EvalContext, inputs: &[Expression], _: &Dynamic) -> RhaiRes
         error
     };
     let mut resource = context.eval_expression_tree(resource)?;
+    runtime::at_position(position);
     let entered = match context.call_native_fn_raw("__enter__", true, &mut [&mut resource]) {
         Err(error) if matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)) => {
             let kind = described(&resource);

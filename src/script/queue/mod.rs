@@ -117,9 +117,7 @@ fn common<T: End>(engine: &mut Engine) {
 /// What `SimpleQueue` lacks.
 fn full<T: End>(engine: &mut Engine) {
     PUT.method(engine, put::<T>);
-    GET.method(engine, |_, queue: T, mut arguments: Arguments| {
-        queue.get(deadline("Queue.get", &mut arguments, 0)?)
-    });
+    GET.method(engine, |_, queue: T, mut arguments: Arguments| queue.get(arguments.block_and_timeout(0)?));
     PUT_NOWAIT.method(engine, |_, queue: T, mut arguments: Arguments| {
         queue.put(&arguments.any(0), Deadline::after(Some(0.0)))?;
         Ok(Dynamic::UNIT)
@@ -158,28 +156,7 @@ fn new(flavor: Flavor, arguments: &mut Arguments) -> Result<Shared, Raise> {
 
 fn put<T: End>(_: &NativeCallContext, queue: T, mut arguments: Arguments) -> RhaiResult {
     let value = arguments.any(0);
-    let deadline = deadline("Queue.put", &mut arguments, 1)?;
+    let deadline = arguments.block_and_timeout(1)?;
     queue.put(&value, deadline)?;
     Ok(Dynamic::UNIT)
-}
-
-/// `block, timeout` from parameter `first` on; a number in place of `block` is the time-out.
-fn deadline(call: &str, arguments: &mut Arguments, first: usize) -> Result<Deadline, Raise> {
-    let block = arguments.any(first);
-    if block.is_int() || block.is_float() {
-        if arguments.value(first + 1).is_some() {
-            return Err(raise(
-                "TypeError",
-                format!("{call}() got two time-outs: a number in place of 'block' is one"),
-            ));
-        }
-        return Ok(Deadline::after(super::signature::seconds(&block)));
-    }
-    let deadline = arguments.deadline(first + 1)?;
-    match block.as_bool() {
-        Ok(false) => Ok(Deadline::after(Some(0.0))),
-        Ok(true) => Ok(deadline),
-        Err(_) if block.is_unit() => Ok(deadline),
-        Err(_) => Err(raise("TypeError", format!("{call}() wants true or false for 'block'"))),
-    }
 }

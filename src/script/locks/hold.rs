@@ -1,0 +1,105 @@
+//! What all that can be held have: acquiring, releasing, `with`, and a word about those who died holding it.
+
+use rhai::{Dynamic, Engine, NativeCallContext};
+
+use crate::arena::table;
+use crate::script::raise::{Raise, RhaiResult, interrupted};
+use crate::script::signature::Signature;
+use crate::script::{runtime, time};
+use crate::sync::abandoned::{Abandoned, Ending};
+use crate::sync::lock::Acquired;
+use crate::sync::wait::GaveUp;
+use crate::sys::clock::Deadline;
+use crate::sys::identity;
+use crate::sys::process::End;
+
+/// Something that can be held. A clone is the same thing.
+pub trait Hold: Clone + 'static {
+    /// What scripts call it.
+    const NAME: &'static str;
+
+    /// What scripts call this one.
+    fn title(&self) -> &'static str {
+        Self::NAME
+    }
+
+    /// How its `acquire` is called.
+    fn signature() -> &'static Signature;
+
+    /// Its place in memory.
+    fn offset(&self) -> u64;
+
+    /// Acquires it.
+    fn acquire(&self, deadline: Deadline) -> Result<Acquired, GaveUp>;
+
+    /// Releases it.
+    fn release(&self) -> Result<(), Raise>;
+
+    /// Whether one would have to wait for it.
+    fn is_held(&self) -> bool;
+
+    /// Whether somebody died holding it.
+    fn was_abandoned(&self) -> bool;
+
+    /// As `print` shows it.
+    fn text(&self) -> String;
+}
+
+/// Registers what they have in common.
+pub fn register<T: Hold>(engine: &mut Engine) {
+    T::signature().method(engine, |_, held: T, mut arguments| {
+        acquire(&held, arguments.block_and_timeout(0)?).map(Dynamic::from)
+    });
+    engine
+        .register_type_with_name::<T>(T::NAME)
+        .register_fn("to_string", |held: &mut T| held.text())
+        .register_fn("to_debug", |held: &mut T| held.text())
+        .register_fn("==", |one: T, other: T| one.offset() == other.offset())
+        .register_fn("!=", |one: T, other: T| one.offset() != other.offset())
+        .register_fn("locked", |held: &mut T| held.is_held())
+        .register_get("was_abandoned", |held: &mut T| held.was_abandoned())
+        .register_fn("__enter__", |held: &mut T| -> RhaiResult {
+            acquire(held, Deadline::Never)?;
+            Ok(Dynamic::from(held.clone()))
+        })
+        .register_fn("__exit__", |held: &mut T| held.release())
+        // The two that loops are made of, without the way through a signature.
+        .register_fn("acquire", |context: NativeCallContext, held: &mut T| {
+            runtime::at(&context);
+            acquire(held, Deadline::Never)
+        })
+        .register_fn("release", |held: &mut T| held.release());
+}
+
+#[inline]
+fn acquire<T: Hold>(held: &T, deadline: Deadline) -> Result<bool, Raise> {
+    match held.acquire(deadline) {
+        Ok(None) => Ok(true),
+        Ok(Some(abandoned)) => {
+            warn(held.title(), &abandoned);
+            Ok(true)
+        }
+        Err(GaveUp::TimedOut) => Ok(false),
+        Err(GaveUp::Interrupted) => Err(interrupted()),
+    }
+}
+
+/// Says on standard error that this process has something now that another one had when it died.
+#[cold]
+pub fn warn(name: &str, abandoned: &Abandoned) {
+    let Abandoned { name: dead, pid, line, .. } = abandoned;
+    let how = match abandoned.how() {
+        Ending::ByItself => "ended".to_owned(),
+        Ending::Seen(End::Exited(code)) => format!("ended with exit code {code}"),
+        Ending::Seen(End::Signalled(signal)) => format!("was killed by signal {signal}"),
+        Ending::Unseen => "died".to_owned(),
+    };
+    let since = if *line > 0 { format!(", since line {line}") } else { String::new() };
+    let now = table::me().map_or(0, table::Slot::line);
+    time::eprint(&format!(
+        "stook: warning: process {dead} (pid {pid}) {how} while it held this {name}{since}; {} (pid {}) has it \
+         now, in line {now}, and what it protects may be half done",
+        runtime::name(),
+        identity::pid(),
+    ));
+}
