@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::{handle, parcel, segment, sweep, table};
+use super::{inherit, parcel, segment, sweep, table};
 use crate::sys::process::{self, End, SIGKILL, Seen};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -50,7 +50,7 @@ impl Child {
     /// Forks a child that holds what this process holds.
     pub fn inherit(body: impl FnOnce()) -> Self {
         let id = table::claim("child", table::Role::Process).expect("a slot");
-        handle::copy_to(id.slot().expect("just claimed")).expect("memory");
+        inherit::copy_to(id.slot().expect("just claimed")).expect("memory");
         Self::run_as(id, body)
     }
 

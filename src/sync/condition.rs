@@ -12,7 +12,8 @@
 //! 4. The condition counts its lock, in a bundle that never changes, so whoever has the condition has the lock.
 //!
 //! Owner death: one that waits and is killed is not in the table any more, and nobody notifies it. Whoever sweeps
-//! one that was notified and killed before it left calls another one in its place.
+//! one that was notified and killed before it left calls another one in its place, and whoever sweeps one that was
+//! killed while it notified wakes those it called.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -233,17 +234,17 @@ impl Condition {
     }
 }
 
-/// The process of `slot` is dead: if it was notified and never came, another one is.
+/// The process of `slot` is dead: if it was notified and never came, another one is. It may also have called and
+/// not come to wake.
 fn forsaken(offset: u64, slot: &Slot, _: &AtomicU64) {
     let place = place(offset);
     {
         let _held = layout(offset).object.guard.lock();
-        if !slot.waits_for(place.what, offset) || !slot.turn.is_called() {
-            return;
+        if slot.waits_for(place.what, offset) && slot.turn.is_called() {
+            place.call(1);
+            // A sweeper that is killed before this notifies one too many: those who wait look anyway.
+            slot.waits(Waiting::Nothing, 0);
         }
-        place.call(1);
-        // A sweeper that is killed before this notifies one too many: those who wait look anyway.
-        slot.waits(Waiting::Nothing, 0);
     }
     place.wake();
 }

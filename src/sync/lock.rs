@@ -260,6 +260,8 @@ fn settle(layout: &Layout, offset: u64) -> bool {
         let word = read(layout);
         let settled = word.settled(state != NOBODY, state == HUNGRY);
         if exchange(layout, word, settled).is_ok() {
+            // It may be taken by somebody at this moment: then the one that is called looks, and closes the short
+            // way again, which it would not if it slept on.
             return settled.is_available() && layout.turns.call(place(offset), 1);
         }
     }
@@ -279,10 +281,8 @@ fn forsaken(offset: u64, slot: &Slot, _: &AtomicU64) {
             break;
         }
     }
-    // It may also have been the one that was called.
-    let called = settle(layout, offset);
+    // It may also have been the one that was called, or the one that called and did not come to wake.
+    settle(layout, offset);
     drop(held);
-    if called {
-        place(offset).wake();
-    }
+    place(offset).wake();
 }

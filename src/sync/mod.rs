@@ -37,6 +37,11 @@ pub mod wait;
 pub mod watch;
 pub mod word;
 
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod model;
+
 /// Registers what the kinds of objects here do at an object's end, and at a process's; called once by every
 /// process.
 pub fn register() {

@@ -13,7 +13,7 @@
 //!
 //! Invariants
 //! 1. `value` and the holding of the process that takes or gives a unit change in one commit.
-//! 2. Abandoned units are taken when `value` is 0; a release makes one of them a common one.
+//! 2. Abandoned units are taken when `value` is 0. A release by one that holds none makes one of them a common one.
 //! 3. What the sweeper takes out of a dead process's holding becomes abandoned in one commit: once.
 //! 4. A process that holds a unit keeps the semaphore in its handle table: its holding is not 0.
 //!
@@ -182,11 +182,13 @@ impl Semaphore {
         if value >= bound {
             return Err(TooMany(bound));
         }
-        let holding = self.0.holding();
+        let (abandoned, holding) = (Layout::number(&layout.abandoned), self.0.holding());
+        let mine = Holding::read(holding);
         held.commit([
             (&layout.value, value + 1),
-            (&layout.abandoned, Layout::number(&layout.abandoned).saturating_sub(1)),
-            (holding, Holding::read(holding).one_less()),
+            // Who has no unit to give back gives a dead process's.
+            (&layout.abandoned, if mine.units > 0 { abandoned } else { abandoned.saturating_sub(1) }),
+            (holding, mine.one_less()),
         ]);
         let called = layout.turns.state() != NOBODY && layout.settle(self.offset());
         drop(held);
@@ -234,10 +236,8 @@ fn forsaken(offset: u64, slot: &Slot, holding: &AtomicU64) {
         }
         held.commit([(&layout.abandoned, abandoned + units.min(missing)), (holding, 0)]);
     }
-    // It may also have been one that was called.
-    let called = layout.turns.state() != NOBODY && layout.settle(offset);
+    // It may also have been one that was called, or one that called and did not come to wake.
+    layout.settle(offset);
     drop(held);
-    if called {
-        place(offset).wake();
-    }
+    place(offset).wake();
 }
