@@ -63,21 +63,21 @@ impl Board {
 /// `look` looks at what is left.
 fn kill_in_turn(bodies: &[&dyn Fn()], mut look: impl FnMut()) {
     let mut random = Random::seeded();
-    let mut children: Vec<Option<Child>> = bodies.iter().map(|body| Some(Child::run(body))).collect();
+    let mut children: Vec<Option<Child>> = bodies.iter().map(|body| Some(Child::inherit(body))).collect();
     children.iter().flatten().for_each(Child::entered);
     for round in 0..rounds() {
         std::thread::sleep(Duration::from_micros(random.below(2500)));
         let place = round % bodies.len();
         children[place].take().expect("it was replaced").kill();
         look();
-        children[place] = Some(Child::run(bodies[place]));
+        children[place] = Some(Child::inherit(bodies[place]));
     }
     children.into_iter().flatten().for_each(Child::kill);
 }
 
 /// Runs `body` in a child and waits until that waits for something.
 fn waiting(body: impl FnOnce()) -> Child {
-    let child = Child::run(body);
+    let child = Child::inherit(body);
     let patience = patience();
     while !child.id.slot().is_some_and(|slot| slot.waits_now()) {
         assert!(patience.slice(Duration::MAX).is_some(), "it does not wait");
@@ -180,7 +180,7 @@ fn a_signal_is_not_given_twice_and_a_unit_that_was_left_taken_can_be_released() 
         let _ = signal.acquire(patience());
         std::thread::park();
     };
-    let child = Child::run(take);
+    let child = Child::inherit(take);
     let patience = patience();
     while signal.value() > 0 {
         assert!(patience.slice(Duration::MAX).is_some(), "nobody takes it");
@@ -189,7 +189,7 @@ fn a_signal_is_not_given_twice_and_a_unit_that_was_left_taken_can_be_released() 
     child.kill();
     assert_eq!(signal.acquire(now()), Err(GaveUp::TimedOut), "it was taken");
     let left = Semaphore::new(1, true).expect("memory");
-    Child::run(|| {
+    Child::inherit(|| {
         let _ = left.acquire(now());
         crate::arena::sweep::myself();
     })
@@ -224,7 +224,7 @@ fn notifications_reach_the_living() {
     };
     kill_in_turn(&[&consume, &consume], || produce(1));
     // Who was notified and killed may have left something; nobody waits for it any more.
-    let last = Child::run(consume);
+    let last = Child::inherit(consume);
     produce(3);
     let patience = patience();
     while board.read(0) > 0 {
@@ -299,7 +299,7 @@ fn a_barrier_goes_on_with_those_who_come_in_the_place_of_the_dead() {
         barrier.wait(Deadline::Never).expect("nobody breaks it");
     };
     let mut random = Random::seeded();
-    let mut children = [0, 1].map(|_| Child::run(come));
+    let mut children = [0, 1].map(|_| Child::inherit(come));
     for round in 0..rounds() {
         let mut last = None;
         for _ in 0..random.below(20) {
@@ -309,7 +309,7 @@ fn a_barrier_goes_on_with_those_who_come_in_the_place_of_the_dead() {
             }
         }
         assert!(last.is_none_or(|number| number < 3));
-        std::mem::replace(&mut children[round % 2], Child::run(come)).kill();
+        std::mem::replace(&mut children[round % 2], Child::inherit(come)).kill();
     }
     assert!(barrier.waiting() <= 2);
     children.into_iter().for_each(Child::kill);
@@ -331,7 +331,7 @@ fn a_barrier_breaks_when_its_action_dies() {
             let stopped = barrier.wait(Deadline::Never);
             exit_now(i32::from(stopped == Err(Stopped::Broken)));
         });
-        let acts = Child::run(|| {
+        let acts = Child::inherit(|| {
             assert!(matches!(barrier.wait(Deadline::Never), Ok(Arrival::Act(_))));
             loop {
                 std::thread::park();
@@ -355,7 +355,7 @@ fn a_barrier_breaks_when_its_action_dies() {
 /// and takes it 50 times beside it.
 fn beside_a_hog(acquire: impl Fn() -> bool, release: impl Fn()) {
     let board = Board::new();
-    let hog = Child::run(|| {
+    let hog = Child::inherit(|| {
         // Should the test fail, it does not go on for ever.
         let life = Deadline::after(Some(60.0));
         while life.slice(Duration::MAX).is_some() {
