@@ -223,13 +223,17 @@ pub fn set_local(name: &str, value: Dynamic) {
 /// Notes the script's line in the process table, for whoever asks what this process does.
 #[inline]
 pub fn at(context: &NativeCallContext) {
-    at_position(context.call_position());
+    if let (Some(slot), Some(line)) = (table::me(), context.call_position().line()) {
+        slot.at_line(u32::try_from(line).unwrap_or(u32::MAX));
+    }
 }
 
-/// The same for something that is no call.
+/// The same for something that is no call. Compiled code does not know the place of everything: better no line
+/// than that of the call before.
 #[inline]
 pub fn at_position(position: Position) {
-    if let (Some(slot), Some(line)) = (table::me(), position.line()) {
+    if let Some(slot) = table::me() {
+        let line = position.line().unwrap_or(0);
         slot.at_line(u32::try_from(line).unwrap_or(u32::MAX));
     }
 }

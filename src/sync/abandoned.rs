@@ -27,6 +27,7 @@ pub struct Record {
     name: [AtomicU64; NAME],
     pid: AtomicU32,
     line: AtomicU32,
+    last: AtomicU32,
     how: AtomicU32,
     /// How often somebody has taken over what a dead process held.
     taken_over: AtomicU32,
@@ -42,6 +43,8 @@ pub struct Abandoned {
     pub pid: u32,
     /// The line since which it held it; 0 is unknown.
     pub line: u32,
+    /// The line where its script was last seen; 0 is unknown.
+    pub last: u32,
     how: Ending,
 }
 
@@ -94,6 +97,7 @@ impl Record {
         }
         self.pid.store(slot.pid(), Ordering::Relaxed);
         self.line.store(line, Ordering::Relaxed);
+        self.last.store(slot.line(), Ordering::Relaxed);
         self.how.store(if slot.is_alive() { BY_ITSELF } else { DIED }, Ordering::Relaxed);
         self.id.store(slot.id().pack(), Ordering::Release);
     }
@@ -112,6 +116,7 @@ impl Record {
             name: String::from_utf8_lossy(&bytes[..end]).into_owned(),
             pid: self.pid.load(Ordering::Relaxed),
             line: self.line.load(Ordering::Relaxed),
+            last: self.last.load(Ordering::Relaxed),
             how,
         }
     }

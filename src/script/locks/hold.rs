@@ -87,19 +87,22 @@ fn acquire<T: Hold>(held: &T, deadline: Deadline) -> Result<bool, Raise> {
 /// Says on standard error that this process has something now that another one had when it died.
 #[cold]
 pub fn warn(name: &str, abandoned: &Abandoned) {
-    let Abandoned { name: dead, pid, line, .. } = abandoned;
+    let Abandoned { name: dead, pid, .. } = abandoned;
     let how = match abandoned.how() {
         Ending::ByItself => "ended".to_owned(),
         Ending::Seen(End::Exited(code)) => format!("ended with exit code {code}"),
         Ending::Seen(End::Signalled(signal)) => format!("was killed by signal {signal}"),
         Ending::Unseen => "died".to_owned(),
     };
-    let since = if *line > 0 { format!(", since line {line}") } else { String::new() };
-    let now = table::me().map_or(0, table::Slot::line);
+    let line =
+        |before: &str, line: u32| if line > 0 { format!("{before} line {line}") } else { String::new() };
     time::eprint(&format!(
-        "stook: warning: process {dead} (pid {pid}) {how} while it held this {name}{since}; {} (pid {}) has it \
-         now, in line {now}, and what it protects may be half done",
+        "stook: warning: process {dead} (pid {pid}) {how}{} while it held this {name}{}; {} (pid {}) has it now{}, \
+         and what it protects may be half done",
+        line(" in", abandoned.last),
+        line(" since", abandoned.line),
         runtime::name(),
         identity::pid(),
+        line(", in", table::me().map_or(0, table::Slot::line)),
     ));
 }
