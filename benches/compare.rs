@@ -61,6 +61,7 @@ const ROWS: &[Row] = &[
     pair("ping_pong", 2.0),
     pair("blob_64m", 5.0),
     row("socket_echo", Side::Pair("socket_echo", &[]), Side::Python("socket_echo", &[]), None),
+    row("lock_free", Side::Pair("lock_free", &[]), Side::Python("lock_free", &[]), None),
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
     same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),
