@@ -10,6 +10,8 @@ pub mod arena;
 
 pub mod sync;
 
+pub mod share;
+
 pub mod wire;
 
 pub mod process;

@@ -56,6 +56,8 @@ pub enum Kind {
     Condition = 11,
     Event = 12,
     Barrier = 13,
+    Block = 16,
+    Named = 17,
 }
 
 impl Kind {
@@ -71,6 +73,8 @@ impl Kind {
         Self::Condition,
         Self::Event,
         Self::Barrier,
+        Self::Block,
+        Self::Named,
     ];
 }
 

@@ -39,6 +39,10 @@ pub struct Header {
     pub(super) high: AtomicU64,
     /// The session's fork server, as `ProcessId` packs it; 0 before the first.
     pub(super) server: AtomicU64,
+    /// The session's watcher, as `ProcessId` packs it; 0 before the first.
+    pub(super) watcher: AtomicU64,
+    /// What the session made by name outside of this segment: a list of records (see `share::tracked`).
+    pub named: AtomicU64,
     /// Changes, and is woken, when the fork server is to look whether there is a spare process.
     pub requests: AtomicU32,
     /// Changes, and is woken, when there is a spare process, or can't be one.
@@ -59,6 +63,8 @@ pub struct Header {
     pub(super) table_guard: Guard,
     /// Guards the counts of handles.
     pub(super) handles_guard: Guard,
+    /// Guards the list of what has a name.
+    pub named_guard: Guard,
     /// The session's key, 32 random bytes.
     key: [AtomicU64; 4],
     /// Free blocks whose pages are there, by size class.
@@ -107,7 +113,14 @@ pub fn create(limit: Option<u64>) -> io::Result<()> {
         value.copy_from_slice(bytes);
         word.store(u64::from_le_bytes(value), Ordering::Relaxed);
     }
-    for guard in [&header.blocks_guard, &header.table_guard, &header.sweep_guard, &header.handles_guard] {
+    let guards = [
+        &header.blocks_guard,
+        &header.table_guard,
+        &header.sweep_guard,
+        &header.handles_guard,
+        &header.named_guard,
+    ];
+    for guard in guards {
         // SAFETY: the header is fresh zeroed memory that no other process knows yet.
         unsafe { Guard::init(std::ptr::from_ref(guard).cast_mut()) };
     }

@@ -100,6 +100,8 @@ pub enum Role {
     Server = 3,
     /// What the fork server forked ahead; somebody's as soon as somebody takes it.
     Spare = 4,
+    /// Cleans up after a first process that was killed: nobody waits for it, and it outlives the session.
+    Watcher = 5,
 }
 
 impl Role {
@@ -157,6 +159,7 @@ impl Slot {
             1 => Role::Daemon,
             2 => Role::Worker,
             3 => Role::Server,
+            5 => Role::Watcher,
             _ => Role::Spare,
         }
     }

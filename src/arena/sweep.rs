@@ -66,7 +66,7 @@ pub fn sweep() {
         if slot.state() == ENDED {
             empty(slot, &held);
             let orphan = slot.creator().and_then(ProcessId::slot).is_none_or(|creator| !creator.is_alive());
-            let spare = matches!(slot.role(), Role::Server | Role::Spare);
+            let spare = matches!(slot.role(), Role::Server | Role::Spare | Role::Watcher);
             // Nobody asks how these ended, but the next server how the last one did.
             if (orphan || spare) && table::server() != Some(slot.id()) {
                 let held = header.table_guard.lock();

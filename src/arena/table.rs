@@ -207,6 +207,18 @@ pub fn set_server(old: Option<ProcessId>, id: ProcessId) -> bool {
     header().server.compare_exchange(old, id.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
+/// The process that cleans up after the session, if one was ever started.
+pub fn watcher() -> Option<ProcessId> {
+    let word = header().watcher.load(Ordering::Acquire);
+    (word != 0).then(|| ProcessId::unpack(word))
+}
+
+/// Makes `id` the session's watcher in the place of `old`; `false` if another process was faster.
+pub fn set_watcher(old: Option<ProcessId>, id: ProcessId) -> bool {
+    let old = old.map_or(0, ProcessId::pack);
+    header().watcher.compare_exchange(old, id.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
+}
+
 /// Says in this process's slot what it waits for while `wait` runs.
 pub fn waiting_for<T>(what: Waiting, object: u64, wait: impl FnOnce() -> T) -> T {
     if let Some(slot) = me() {

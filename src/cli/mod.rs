@@ -12,7 +12,7 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
-use crate::process::{finish, method, session};
+use crate::process::{finish, method, session, watcher};
 use crate::script::{check, enter, program::Program, run, time};
 use options::Options;
 
@@ -20,10 +20,13 @@ use options::Options;
 pub fn main() {
     // A started process is told by its first argument, before anything else is looked at.
     let mut arguments = std::env::args_os().skip(1);
-    if let Some(entry) = arguments.next().as_ref().and_then(|first| first.to_str())
-        && let Some(entry) = entry.strip_prefix(session::ENTER)
-    {
-        enter::spawned(entry);
+    if let Some(entry) = arguments.next().as_ref().and_then(|first| first.to_str()) {
+        if let Some(entry) = entry.strip_prefix(session::ENTER) {
+            enter::spawned(entry);
+        }
+        if let Some(entry) = entry.strip_prefix(session::WATCH) {
+            watcher::spawned(entry);
+        }
     }
     let options = match parse(std::env::args_os()) {
         Ok(options) => options,

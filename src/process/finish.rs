@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::children;
+use super::{children, watcher};
 use crate::arena::sweep;
 use crate::arena::table::{self, Role, Slot, Waiting};
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
@@ -34,14 +34,24 @@ pub fn finish(code: i32) -> ! {
             let _ = write_whole(Stream::Err, b"KeyboardInterrupt: what still runs is ended\n", None);
         }
         end_tree();
+        leave_no_names();
         sweep::myself();
         process::exit_now(INTERRUPTED);
     }
     if table::is_first() && table::used_slots().any(|slot| slot.has_process() && is_server(slot)) {
         end_all(&is_server);
     }
+    leave_no_names();
     sweep::myself();
     process::exit_now(code)
+}
+
+/// The first process takes away what the session made by name; its watcher has nothing to do then.
+fn leave_no_names() {
+    if table::is_first() && table::watcher().is_some() {
+        watcher::clean_up();
+        kill_all(&is_watcher);
+    }
 }
 
 /// Ends the daemons and waits for all children; the first process also waits for the orphans it got.
@@ -81,12 +91,17 @@ pub fn end_children() -> Result<(), GaveUp> {
 fn orphan() -> Option<&'static Slot> {
     table::reap_children();
     sweep::sweep();
-    others(&|slot| !is_server(slot)).next()
+    others(&|slot| !is_server(slot) && !is_watcher(slot)).next()
 }
 
 /// The fork server and its spare process go with the session: nobody waits for them.
 fn is_server(slot: &Slot) -> bool {
     slot.role() == Role::Server || slot.is_spare()
+}
+
+/// The watcher ends last, and not by being asked.
+fn is_watcher(slot: &Slot) -> bool {
+    slot.role() == Role::Watcher
 }
 
 /// The session's other processes for which `chosen` holds.
@@ -97,7 +112,7 @@ fn others(chosen: &dyn Fn(&Slot) -> bool) -> impl Iterator<Item = &'static Slot>
 /// Ends every other process of the session. Heeds no Ctrl-C; a second one ends this process, and the kernel
 /// the others.
 fn end_tree() {
-    end_all(&|_| true);
+    end_all(&|slot| !is_watcher(slot));
 }
 
 /// Ends those of the session's other processes for which `chosen` holds: asks first, kills what does not end,
@@ -121,10 +136,10 @@ fn end_all(chosen: &dyn Fn(&Slot) -> bool) {
     }
 }
 
-/// Kills every other process of the session and takes the zombies away. Only atomics and system calls:
+/// Kills every other process of the session, but the watcher, and takes the zombies away. Only atomics and system calls:
 /// runs in a signal handler.
 pub fn kill_tree() {
-    kill_all(&|_| true);
+    kill_all(&|slot| !is_watcher(slot));
 }
 
 fn kill_all(chosen: &dyn Fn(&Slot) -> bool) {

@@ -11,6 +11,7 @@
 //! | `sentinel` | waiting for the first of several to end |
 //! | `children` | all processes that this one started |
 //! | `finish` | the end of a process |
+//! | `watcher` | who cleans up after a first process that was killed |
 
 pub mod child;
 pub mod children;
@@ -23,3 +24,4 @@ pub mod sentinel;
 pub mod session;
 pub mod spawn;
 pub mod start;
+pub mod watcher;

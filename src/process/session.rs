@@ -5,6 +5,7 @@ use std::io;
 use crate::arena::table::{self, ProcessId, RUNNING};
 use crate::arena::{parcel, segment};
 use crate::process::{family, finish};
+use crate::share::block;
 use crate::sync;
 use crate::sys::{heap, process, signal};
 
@@ -13,11 +14,15 @@ pub const MAIN: &str = "MainProcess";
 /// How a started process is told its slot: `--process=INDEX:GENERATION`.
 pub const ENTER: &str = "--process=";
 
+/// How a watcher is told its slot.
+pub const WATCH: &str = "--watch=";
+
 /// What every process of a session does first.
 fn prepare() {
     heap::keep_large();
     parcel::register();
     sync::register();
+    block::register();
     signal::ignore_write_signals();
     signal::let_crashes_kill();
 }
@@ -51,6 +56,27 @@ pub fn begin(limit: Option<u64>) -> io::Result<()> {
 /// # Errors
 /// If there is no session, or the argument is not one that stook wrote.
 pub fn enter(argument: &str) -> io::Result<bool> {
+    let id = inherit(argument)?;
+    prepare();
+    obey();
+    if !table::enter(id) {
+        return Ok(false);
+    }
+    let parent = id.slot().and_then(|slot| slot.creator()?.slot()).map_or(0, table::Slot::pid);
+    family::watch_parent(parent);
+    Ok(true)
+}
+
+/// Enters the session as its watcher, which no other process's death ends. `false` if it is not waited for.
+///
+/// # Errors
+/// If there is no session, or the argument is not one that stook wrote.
+pub fn enter_to_watch(argument: &str) -> io::Result<bool> {
+    inherit(argument).map(table::enter)
+}
+
+/// Opens the session's segment; the slot that `argument` names.
+fn inherit(argument: &str) -> io::Result<ProcessId> {
     let invalid =
         || io::Error::other("this option is for stook's own use: it starts a process of a running session");
     let (index, generation) = argument.split_once(':').ok_or_else(invalid)?;
@@ -61,14 +87,7 @@ pub fn enter(argument: &str) -> io::Result<bool> {
     segment::inherit().map_err(|_| invalid())?;
     // The system would call it after the link to the program that it was started by.
     process::show_name(c"stook");
-    prepare();
-    obey();
-    if !table::enter(id) {
-        return Ok(false);
-    }
-    let parent = id.slot().and_then(|slot| slot.creator()?.slot()).map_or(0, table::Slot::pid);
-    family::watch_parent(parent);
-    Ok(true)
+    Ok(id)
 }
 
 /// What the signals mean to a started process: Ctrl-C is the first process's, unless one of the session sends

@@ -2,10 +2,10 @@
 
 use rhai::Dynamic;
 
-use super::{connection, locks, queue};
+use super::{connection, locks, queue, share};
 use crate::arena::handle::{self, Kind};
 use crate::socket::end::SocketEnd;
-use crate::wire::Handles;
+use crate::wire::{Error, Handles};
 
 /// Knows every type of the API that can travel.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,10 @@ pub struct Carry;
 
 impl Handles for Carry {
     fn detach(&self, value: &Dynamic) -> Option<u64> {
-        queue::offset(value).or_else(|| connection::offset(value)).or_else(|| locks::offset(value))
+        queue::offset(value)
+            .or_else(|| connection::offset(value))
+            .or_else(|| locks::offset(value))
+            .or_else(|| share::offset(value))
     }
 
     fn refusal(&self, value: &Dynamic) -> Option<String> {
@@ -31,7 +34,15 @@ impl Handles for Carry {
             | Kind::Condition
             | Kind::Event
             | Kind::Barrier) => locks::open(kind, offset),
-            Kind::Parcel | Kind::Pool => None,
+            Kind::Block => share::open(offset),
+            Kind::Parcel | Kind::Pool | Kind::Named => None,
+        }
+    }
+
+    fn try_attach(&self, offset: u64) -> Result<Option<Dynamic>, Error> {
+        match handle::kind_at(offset) {
+            Some(Kind::Named) => share::attach(offset).map(Some),
+            _ => Ok(self.attach(offset)),
         }
     }
 }

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, Module};
 use super::process::context;
 use super::{
     atexit, connection, errors, files, hash, locks, logger, modules, pool, process, queue, random, runtime,
-    socket, text, time, wait, with,
+    share, socket, text, time, wait, with,
 };
 use crate::arena::sweep;
 use crate::sys::{resources, signal};
@@ -56,6 +56,7 @@ pub fn build() -> Engine {
     socket::register(&mut engine);
     locks::register(&mut engine);
     pool::register(&mut engine);
+    share::register(&mut engine);
     files::register(&mut engine);
     text::register(&mut engine);
     hash::register(&mut engine);
@@ -92,6 +93,7 @@ fn globals(engine: &mut Engine) {
         socket::NAMES,
         locks::NAMES,
         pool::NAMES,
+        share::NAMES,
         files::NAMES,
         text::NAMES,
         hash::NAMES,

@@ -20,7 +20,7 @@
 //! | `raise` | errors of the layers below as errors of scripts |
 //! | `report` | an error that nobody caught, for people |
 //! | `carry` | handles inside values |
-//! | `process` `queue` `connection` `socket` `locks` `pool` `wait` `time` `errors` `logger` `random` | one area of the API each |
+//! | `process` `queue` `connection` `socket` `locks` `pool` `share` `wait` `time` `errors` `logger` `random` | one area of the API each |
 //! | `files` `text` `hash` | what job scripts do to files |
 
 pub mod atexit;
@@ -47,6 +47,7 @@ pub mod random;
 pub mod report;
 pub mod run;
 pub mod runtime;
+pub mod share;
 pub mod signature;
 pub mod socket;
 pub mod stage;

@@ -82,7 +82,10 @@ pub fn not_got(error: ReceiveError) -> Raise {
     }
 }
 
-/// What arrived is no value.
+/// What arrived is no value, or holds a handle that can't be had.
 pub fn unreadable(error: DecodeError) -> Raise {
+    if let Some(reason) = error.reason {
+        return reason.raise();
+    }
     raise("RuntimeError", format!("what arrived can't be read: {error}"))
 }

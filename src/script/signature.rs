@@ -282,7 +282,7 @@ impl Arguments {
 }
 
 /// What a `for` loop over `value` goes through: only the engine knows all iterators.
-fn collected(context: &NativeCallContext, value: Dynamic) -> Fallible<Array> {
+pub fn collected(context: &NativeCallContext, value: Dynamic) -> Fallible<Array> {
     thread_local! {
         static LOOP: std::cell::OnceCell<rhai::AST> = const { std::cell::OnceCell::new() };
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -189,6 +189,35 @@ pub fn show_name(name: &CStr) {
 /// Orphaned descendants become children of this process instead of init's.
 pub fn become_subreaper() {
     let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// This process has nothing to do with the terminal any more, holds nobody's standard output open, and heeds no
+/// signal that can be held back.
+pub fn step_aside() {
+    let _ = nix::unistd::setsid();
+    if let Ok(null) = nix::fcntl::open(c"/dev/null", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+        let _ = nix::unistd::dup2_stdout(null);
+    }
+    std::mem::forget(super::signal::hold_back());
+}
+
+/// Something that says when the process `pid` ends; `None` if the system has nothing of that kind, or there is no
+/// such process.
+pub fn end_of(pid: u32) -> Option<OwnedFd> {
+    // SAFETY: the call takes two numbers and gives a descriptor that nobody else has.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let descriptor = i32::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0)?;
+    // SAFETY: as above.
+    Some(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Sleeps until the process has ended that `end` is of; without one, a moment. The caller looks at the state again.
+pub fn wait_for_end(end: Option<&OwnedFd>) {
+    const MOMENT: libc::c_int = 250;
+    let (fd, limit) = end.map_or((-1, MOMENT), |end| (end.as_raw_fd(), -1));
+    let mut entry = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid pollfd; a descriptor below 0 is passed over.
+    unsafe { libc::poll(&raw mut entry, 1, limit) };
 }
 
 /// Ends the process at once: no destructors, no buffers, no handlers.

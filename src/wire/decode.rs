@@ -52,17 +52,22 @@ pub fn blob(message: &[u8]) -> Option<&[u8]> {
     (decoder.reader().left() == 0).then_some(bytes)
 }
 
-/// Bytes that are no message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Bytes that are no message, or a message with a handle that can't be had.
+#[derive(Clone, Debug)]
 pub struct DecodeError {
     /// How many bytes stand before the one that is wrong.
     pub position: usize,
     /// What should have stood there.
     pub expected: &'static str,
+    /// What is the matter with a handle, if that is the receiver's to know; the message is no damaged one then.
+    pub reason: Option<Error>,
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = &self.reason {
+            return reason.fmt(f);
+        }
         write!(f, "damaged message: expected {} at byte {}", self.expected, self.position)
     }
 }
@@ -132,11 +137,12 @@ impl<'a> Decoding<'a> {
             format::ERROR => Dynamic::from(self.error()?),
             format::HANDLE => {
                 let index: u64 = self.number("the number of a handle")?;
-                usize::try_from(index)
-                    .ok()
-                    .and_then(|index| self.attachments.get(index))
-                    .and_then(|offset| self.handles.attach(*offset))
-                    .ok_or_else(|| expected_at(start, "a handle known here"))?
+                let unknown = || expected_at(start, "a handle known here");
+                let offset = usize::try_from(index).ok().and_then(|index| self.attachments.get(index));
+                match self.handles.try_attach(*offset.ok_or_else(unknown)?) {
+                    Ok(handle) => handle.ok_or_else(unknown)?,
+                    Err(reason) => return Err(DecodeError { reason: Some(reason), ..*unknown() }.into()),
+                }
             }
             _ => return Err(expected_at(start, "a value")),
         })
@@ -265,5 +271,5 @@ impl<'a> Decoding<'a> {
 
 #[cold]
 fn expected_at(position: usize, expected: &'static str) -> Box<DecodeError> {
-    Box::new(DecodeError { position, expected })
+    Box::new(DecodeError { position, expected, reason: None })
 }

@@ -3,6 +3,8 @@
 
 use rhai::Dynamic;
 
+use super::error::Error;
+
 /// Turns values that stand for a shared object into offsets and back.
 pub trait Handles {
     /// The object's offset if `value`, never a shared variable itself, is a handle. Asked only
@@ -17,6 +19,14 @@ pub trait Handles {
 
     /// A handle for the object at `offset`, or `None` if there is no such object.
     fn attach(&self, offset: u64) -> Option<Dynamic>;
+
+    /// As [`Handles::attach`].
+    ///
+    /// # Errors
+    /// Why there is no handle for an object that is known, if that is for the receiver to hear.
+    fn try_attach(&self, offset: u64) -> Result<Option<Dynamic>, Error> {
+        Ok(self.attach(offset))
+    }
 }
 
 /// Knows no handles: every custom type is refused, and so is every message that brings handles.

@@ -71,8 +71,12 @@ pub fn register<T: Hold>(engine: &mut Engine) {
         .register_fn("release", |held: &mut T| held.release());
 }
 
+/// Acquires it, and says so if a process died holding it; `false` at the deadline.
+///
+/// # Errors
+/// At Ctrl-C.
 #[inline]
-fn acquire<T: Hold>(held: &T, deadline: Deadline) -> Result<bool, Raise> {
+pub fn acquire<T: Hold>(held: &T, deadline: Deadline) -> Result<bool, Raise> {
     match held.acquire(deadline) {
         Ok(None) => Ok(true),
         Ok(Some(abandoned)) => {

@@ -8,7 +8,7 @@
 mod barrier;
 mod condition;
 mod event;
-mod hold;
+pub mod hold;
 mod lock;
 mod semaphore;
 
