@@ -43,6 +43,16 @@ const fn start(name: &'static str, arguments: &'static [&'static str], target: f
     row(name, Side::Pair("start", arguments), Side::Python("start", arguments), Some(target))
 }
 
+/// The same work on shared memory.
+const fn shared(
+    name: &'static str,
+    pair: &'static str,
+    arguments: &'static [&'static str],
+    target: f64,
+) -> Row {
+    row(name, Side::Pair(pair, arguments), Side::Python(pair, arguments), Some(target))
+}
+
 const fn same(row: Row) -> Row {
     Row { same_lines: true, ..row }
 }
@@ -62,6 +72,11 @@ const ROWS: &[Row] = &[
     pair("blob_64m", 5.0),
     row("socket_echo", Side::Pair("socket_echo", &[]), Side::Python("socket_echo", &[]), None),
     row("lock_free", Side::Pair("lock_free", &[]), Side::Python("lock_free", &[]), None),
+    shared("value_add", "value_add", &["1"], 2.0),
+    shared("value_add_4", "value_add", &["4"], 2.0),
+    shared("array_get", "array_access", &["get"], 1.0),
+    shared("array_set", "array_access", &["set"], 1.0),
+    shared("array_sum", "array_sum", &[], 20.0),
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
     same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),

@@ -79,12 +79,13 @@ pub fn add(
         Ok(old) => Ok(dynamic(code.unpack(old))),
         Err(Unfit::Range) => {
             let now = convert::dynamic(code.unpack(block.cells().load(at, code.size())));
-            let (least, greatest) = code.range().unwrap_or_default();
+            let range = code.range();
             let range =
-                if greatest == 0 { String::new() } else { format!(", which holds {least} to {greatest}") };
+                range.map(|(least, greatest)| format!(", which holds ints from {least} to {greatest}"));
+            let letter = code.letter();
             Err(raise(
                 "OverflowError",
-                format!("{now} + {amount} does not fit typecode '{}'{range}", code.letter()),
+                format!("{now} + {amount} does not fit typecode '{letter}'{}", range.unwrap_or_default()),
             ))
         }
         Err(unfit) => Err(refused(code, amount, unfit)),

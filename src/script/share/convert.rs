@@ -109,7 +109,7 @@ pub fn field<'a>(shape: &'a Shape, name: &str) -> Result<&'a Field, Raise> {
     shape.field(name).ok_or_else(|| {
         let known: Vec<&str> = shape.fields().iter().map(|field| field.name.as_str()).collect();
         if known.is_empty() {
-            return raise("AttributeError", format!("there is no property '{name}'"));
+            return raise("AttributeError", format!("a Value has no property '{name}'"));
         }
         raise("AttributeError", format!("the record has no field '{name}'; it has: {}", known.join(", ")))
     })

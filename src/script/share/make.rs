@@ -172,9 +172,10 @@ where
             block.view().map(Rc::new).map(T::from).map_err(out_of_memory)
         })
         .register_fn("release", |block: &mut T| release(locked(block, "release")?))
-        .register_fn("__enter__", |block: &mut T| -> Result<T, Raise> {
+        .register_fn("__enter__", |block: &mut T| -> RhaiResult {
             acquire(locked(block, "with")?, Deadline::Never)?;
-            Ok(block.clone())
+            // What 'with' names is a constant unless it is shared, and this one has something to assign to.
+            Ok(Dynamic::from(block.clone()).into_shared())
         })
         .register_fn("__exit__", |block: &mut T| release(locked(block, "with")?));
     ACQUIRE.method(engine, |_, block: T, mut arguments| {

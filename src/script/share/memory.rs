@@ -53,7 +53,8 @@ pub fn register(engine: &mut Engine) {
         .register_set("buf", |_: &mut SharedMemory, _: Buffer| {})
         .register_fn("close", |memory: &mut SharedMemory| memory.0.close())
         .register_fn("unlink", |memory: &mut SharedMemory| memory.0.unlink().map_err(not_named))
-        .register_fn("__enter__", |memory: &mut SharedMemory| memory.clone())
+        // Shared, as what 'with' names is a constant otherwise, and its bytes could not be assigned to.
+        .register_fn("__enter__", |memory: &mut SharedMemory| Dynamic::from(memory.clone()).into_shared())
         .register_fn("__exit__", |memory: &mut SharedMemory| memory.0.close());
     buffer(engine);
 }
