@@ -6,7 +6,7 @@
 //! dead, cleans up, says so, and ends. Sessions without such memory have none.
 //!
 //! ```text
-//! started, in the table --> asleep --first process dead--> cleans up, ends
+//! started, in the table --> asleep --first process dead--> waits for the others' death, cleans up, ends
 //!                               \--ended by the first process, which has cleaned up
 //! ```
 //!
@@ -18,6 +18,8 @@
 //! 3. It holds no lock and no object, and changes nothing but the records of names.
 
 use std::ffi::CString;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
 use super::child::StartError;
 use super::session::{self, WATCH};
@@ -25,11 +27,17 @@ use super::spawn::give_back;
 use crate::arena::segment;
 use crate::arena::sweep;
 use crate::arena::table::{self, ProcessId, Role, Slot};
-use crate::share::tracked;
+use crate::share::tracked::{self, Leftover};
+use crate::sys::clock::Deadline;
+use crate::sys::futex;
 use crate::sys::output::{self, Stream};
 use crate::sys::process;
 
 const NAME: &str = "watcher";
+
+/// How long the session's other processes may take to die after the first, in seconds.
+const PATIENCE: f64 = 10.0;
+const MOMENT: Duration = Duration::from_millis(2);
 
 /// Sees that there is a watcher.
 ///
@@ -84,13 +92,26 @@ pub fn spawned(argument: &str) -> ! {
     while table::first().is_some_and(Slot::is_alive) {
         process::wait_for_end(end.as_ref());
     }
-    clean_up();
+    let mut left = tracked::clean_up();
+    // The others die with it, each at its own moment, and may make something until then.
+    let deadline = Deadline::after(Some(PATIENCE));
+    while table::used_slots().any(|slot| slot.role() != Role::Watcher && slot.is_alive())
+        && let Some(slice) = deadline.slice(MOMENT)
+    {
+        futex::wait(&AtomicU32::new(0), 0, slice);
+    }
+    left.extend(tracked::clean_up());
+    say(&left);
     process::exit_now(0)
 }
 
 /// Takes away what the session made by name and left, and says so.
 pub fn clean_up() {
-    if let Some(report) = tracked::report(&tracked::clean_up()) {
+    say(&tracked::clean_up());
+}
+
+fn say(left: &[Leftover]) {
+    if let Some(report) = tracked::report(left) {
         // Where nobody can be told, it is gone all the same.
         let _ = output::write_whole(Stream::Err, format!("{report}\n").as_bytes(), None);
     }
