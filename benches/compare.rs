@@ -74,6 +74,8 @@ const ROWS: &[Row] = &[
     row("lock_free", Side::Pair("lock_free", &[]), Side::Python("lock_free", &[]), None),
     shared("value_add", "value_add", &["1"], 2.0),
     shared("value_add_4", "value_add", &["4"], 2.0),
+    row("value_step", Side::Pair("value_step", &["1"]), Side::Python("value_add", &["1"]), Some(2.0)),
+    row("value_step_4", Side::Pair("value_step", &["4"]), Side::Python("value_add", &["4"]), Some(2.0)),
     shared("array_get", "array_access", &["get"], 1.0),
     shared("array_set", "array_access", &["set"], 1.0),
     shared("array_sum", "array_sum", &[], 20.0),

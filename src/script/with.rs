@@ -8,17 +8,20 @@
 //! that name, the block's uses mean that one, and it holds the resource for the time being.
 //!
 //! A type takes part by having `__enter__` and `__exit__` registered as methods; the value of `__enter__`
-//! is what NAME is bound to.
+//! is what NAME is bound to. One that is entered in loops also has a [`door`].
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::rc::Rc;
 
 use rhai::{
     Dynamic, Engine, EvalAltResult, EvalContext, Expression, ImmutableString, ParseError, ParseErrorType,
     Position,
 };
 
-use super::raise::{RhaiResult, raise};
+use super::raise::{Raise, RhaiResult, raise};
 use super::runtime;
 use super::signature::described;
 
@@ -77,7 +80,12 @@ fn run(context: &mut EvalContext, inputs: &[Expression], _: &Dynamic) -> RhaiRes
     };
     let mut resource = context.eval_expression_tree(resource)?;
     runtime::at_position(position);
-    let entered = match context.call_native_fn_raw("__enter__", true, &mut [&mut resource]) {
+    let door = find_door(&resource);
+    let entered = match &door {
+        Some(door) => door.enter(&resource),
+        None => context.call_native_fn_raw("__enter__", true, &mut [&mut resource]),
+    };
+    let entered = match entered {
         Err(error) if matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)) => {
             let kind = described(&resource);
             return Err(at(raise(
@@ -92,11 +100,68 @@ fn run(context: &mut EvalContext, inputs: &[Expression], _: &Dynamic) -> RhaiRes
     if let Some(bound) = bound {
         unbind(context, bound);
     }
-    let left = context.call_native_fn_raw("__exit__", true, &mut [&mut resource]);
+    let left = match &door {
+        Some(door) => door.leave(&resource),
+        None => context.call_native_fn_raw("__exit__", true, &mut [&mut resource]),
+    };
     // What went wrong in the block is the news; leaving comes second.
     let value = result?;
     let _ = left.map_err(at)?;
     Ok(value)
+}
+
+/// Entering and leaving a type's values, without the engine: for a call from here it looks for the function anew
+/// each time, which takes longer than what locks do.
+trait Door {
+    fn enter(&self, resource: &Dynamic) -> RhaiResult;
+    fn leave(&self, resource: &Dynamic) -> RhaiResult;
+}
+
+struct DoorOf<T, E, L> {
+    enter: E,
+    leave: L,
+    resources: PhantomData<T>,
+}
+
+impl<T, E, L> Door for DoorOf<T, E, L>
+where
+    T: Clone + 'static,
+    E: Fn(&T) -> RhaiResult,
+    L: Fn(&T) -> Result<(), Raise>,
+{
+    fn enter(&self, resource: &Dynamic) -> RhaiResult {
+        // A copy, as entering may wait: nobody is to find the variable in use meanwhile.
+        resource
+            .clone()
+            .flatten()
+            .try_cast::<T>()
+            .map_or(Ok(Dynamic::UNIT), |resource| (self.enter)(&resource))
+    }
+
+    fn leave(&self, resource: &Dynamic) -> RhaiResult {
+        let resource = resource.clone().flatten().try_cast::<T>();
+        resource.map_or(Ok(()), |resource| (self.leave)(&resource)).map(Dynamic::from)
+    }
+}
+
+/// Says what `with` does with values of type `T`. Neither function calls the script.
+pub fn door<T: Clone + 'static>(
+    enter: impl Fn(&T) -> RhaiResult + 'static,
+    leave: impl Fn(&T) -> Result<(), Raise> + 'static,
+) {
+    let door: Rc<dyn Door> = Rc::new(DoorOf { enter, leave, resources: PhantomData });
+    DOORS.with_borrow_mut(|doors| {
+        // Another engine of this process said the same.
+        doors.retain(|(known, _)| *known != TypeId::of::<T>());
+        doors.push((TypeId::of::<T>(), door));
+    });
+}
+
+fn find_door(resource: &Dynamic) -> Option<Rc<dyn Door>> {
+    let wanted = resource.type_id();
+    DOORS.with_borrow(|doors| {
+        doors.iter().find(|(known, _)| *known == wanted).map(|(_, door)| Rc::clone(door))
+    })
 }
 
 /// A name that holds a resource, in one call of a function.
@@ -107,6 +172,8 @@ struct Binding {
 }
 
 thread_local! {
+    /// The types that have a door.
+    static DOORS: RefCell<Vec<(TypeId, Rc<dyn Door>)>> = const { RefCell::new(Vec::new()) };
     /// Every name that stands behind an `as`.
     static NAMES: RefCell<HashSet<String>> = RefCell::default();
     /// The blocks that run now, innermost last.

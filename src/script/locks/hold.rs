@@ -3,9 +3,9 @@
 use rhai::{Dynamic, Engine, NativeCallContext};
 
 use crate::arena::table;
-use crate::script::raise::{Raise, RhaiResult, interrupted};
+use crate::script::raise::{Raise, interrupted};
 use crate::script::signature::Signature;
-use crate::script::{runtime, time};
+use crate::script::{runtime, time, with};
 use crate::sync::abandoned::{Abandoned, Ending};
 use crate::sync::lock::Acquired;
 use crate::sync::wait::GaveUp;
@@ -47,6 +47,13 @@ pub trait Hold: Clone + 'static {
 
 /// Registers what they have in common.
 pub fn register<T: Hold>(engine: &mut Engine) {
+    with::door(
+        |held: &T| {
+            acquire(held, Deadline::Never)?;
+            Ok(Dynamic::from(held.clone()))
+        },
+        |held: &T| held.release(),
+    );
     T::signature().method(engine, |_, held: T, mut arguments| {
         acquire(&held, arguments.block_and_timeout(0)?).map(Dynamic::from)
     });
@@ -58,11 +65,6 @@ pub fn register<T: Hold>(engine: &mut Engine) {
         .register_fn("!=", |one: T, other: T| one.offset() != other.offset())
         .register_fn("locked", |held: &mut T| held.is_held())
         .register_get("was_abandoned", |held: &mut T| held.was_abandoned())
-        .register_fn("__enter__", |held: &mut T| -> RhaiResult {
-            acquire(held, Deadline::Never)?;
-            Ok(Dynamic::from(held.clone()))
-        })
-        .register_fn("__exit__", |held: &mut T| held.release())
         // The two that loops are made of, without the way through a signature.
         .register_fn("acquire", |context: NativeCallContext, held: &mut T| {
             runtime::at(&context);

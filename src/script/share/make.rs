@@ -11,8 +11,8 @@ use super::convert::{element, elements, shape};
 use crate::process::method::Method;
 use crate::script::locks::hold::{self, Hold};
 use crate::script::raise::{Raise, RhaiResult, out_of_memory, raise};
-use crate::script::runtime;
 use crate::script::signature::{Arguments, Context, Signature, described};
+use crate::script::{runtime, with};
 use crate::share::block::{Block, Flavor};
 use crate::share::gate::Gate;
 use crate::share::shape::Shape;
@@ -171,13 +171,15 @@ where
             locked(block, "get_obj")?;
             block.view().map(Rc::new).map(T::from).map_err(out_of_memory)
         })
-        .register_fn("release", |block: &mut T| release(locked(block, "release")?))
-        .register_fn("__enter__", |block: &mut T| -> RhaiResult {
+        .register_fn("release", |block: &mut T| release(locked(block, "release")?));
+    with::door(
+        |block: &T| {
             acquire(locked(block, "with")?, Deadline::Never)?;
             // What 'with' names is a constant unless it is shared, and this one has something to assign to.
             Ok(Dynamic::from(block.clone()).into_shared())
-        })
-        .register_fn("__exit__", |block: &mut T| release(locked(block, "with")?));
+        },
+        |block: &T| release(locked(block, "with")?),
+    );
     ACQUIRE.method(engine, |_, block: T, mut arguments| {
         let deadline = arguments.block_and_timeout(0)?;
         acquire(locked(&block, "acquire")?, deadline).map(Dynamic::from)

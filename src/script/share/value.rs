@@ -1,6 +1,6 @@
 //! `Value`: one element, or a record of named fields.
 
-use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
+use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, NativeCallContext};
 
 use super::access::{add, get, set};
 use super::convert::{copied, element, field};
@@ -22,6 +22,13 @@ pub fn register(engine: &mut Engine) {
         })
         .register_fn("add", |context: NativeCallContext, value: &mut Value, amount: Dynamic| {
             add(&context, value, number(value)?, 0, &amount)
+        })
+        // The same on the value itself, where `value.value += 1` is two steps.
+        .register_fn("+=", |context: NativeCallContext, value: &mut Value, amount: INT| {
+            add(&context, value, number(value)?, 0, &amount.into()).map(drop)
+        })
+        .register_fn("+=", |context: NativeCallContext, value: &mut Value, amount: FLOAT| {
+            add(&context, value, number(value)?, 0, &amount.into()).map(drop)
         });
     engine
         .register_set("value", |context: NativeCallContext, value: &mut Value, new: Dynamic| {
