@@ -97,7 +97,7 @@ impl List {
     /// # Errors
     /// [`ListError`].
     pub fn of(named: Named) -> Result<Self, ListError> {
-        let read = named.access(|cells| layout(cells));
+        let read = named.access(layout);
         let read = read.map_err(|error| ListError::Unusable { name: named.name().to_owned(), error })?;
         let Some((places, marks)) = read else { return Err(ListError::NoList(named.name().to_owned())) };
         Ok(Self { named: Rc::new(named), places, marks })
