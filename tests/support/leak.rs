@@ -28,6 +28,9 @@ pub const MARK: &str = "STOOK_CASE";
 /// How long dying processes and the memory of other runs may take to go, unless a run says otherwise.
 pub const GRACE: Duration = Duration::from_secs(20);
 
+/// The time between two looks at what is left.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// A watch over one run.
 pub struct Watch {
     mark: Vec<u8>,
@@ -77,7 +80,12 @@ impl Watch {
         let mut left = Vec::new();
         let living = || self.processes(&[Kin::Ours, Kin::Unclear]);
         if !within(self.grace, || living().is_empty()) {
-            left.extend(living().iter().map(|one| format!("process {} ({})", one.pid, one.name)));
+            // One of another run that is ending at this very moment shows no environment either: it is gone when
+            // it is looked at again.
+            let first: Vec<i32> = living().iter().map(|one| one.pid).collect();
+            thread::sleep(AGAIN);
+            let stay = living().into_iter().filter(|one| first.contains(&one.pid));
+            left.extend(stay.map(|one| format!("process {} ({})", one.pid, one.name)));
             self.kill_all();
         }
         let zombies = zombies(group);
