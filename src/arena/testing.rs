@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use super::{inherit, parcel, segment, sweep, table};
+use super::{handle, inherit, parcel, segment, sweep, table};
 use crate::sys::process::{self, End, SIGKILL, Seen};
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
