@@ -358,7 +358,15 @@ mod tests {
     fn what_a_killed_process_was_about_to_say_of_its_child_is_said_for_it() {
         let _session = session();
         let reaper = Child::run(|| {
-            let child = Child::run(|| exit_now(7));
+            // It ends when its id is known: whoever makes that known asks whether it has ended.
+            const KNOWN_NOW: u32 = 0x6b6e_6f77;
+            let child = Child::run(|| {
+                while my_id().and_then(ProcessId::slot).is_some_and(|me| me.line() != KNOWN_NOW) {
+                    std::thread::yield_now();
+                }
+                exit_now(7);
+            });
+            child.id.slot().expect("its slot").at_line(KNOWN_NOW);
             loop {
                 if let Seen::Ended(end) = process::look(child.pid) {
                     child.id.slot().expect("its slot").note(end);
