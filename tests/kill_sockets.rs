@@ -240,9 +240,8 @@ fn ctrl_c_ends_every_wait_for_a_socket() {
     }
 }
 
-#[test]
-fn the_socket_file_of_an_interrupted_script_goes() {
-    let script = r#"
+/// Listens, and waits for a client that never comes.
+const LISTENS: &str = r#"
         if __name__ == "__main__" {
             let listener = Listener();
             set_local("kept to the end", listener);
@@ -252,10 +251,15 @@ fn the_socket_file_of_an_interrupted_script_goes() {
             listener.accept();
         }
     "#;
-    let mut session = Session::start(script, &[]);
-    assert_eq!(session.line(), "waits");
-    session.settles();
-    session.signal(Signal::SIGINT);
-    // That nothing is left, in the folder for temporary files either, is looked at there.
-    assert_eq!(session.end().code, 130);
+
+#[test]
+fn the_socket_file_of_an_interrupted_or_killed_script_goes() {
+    for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGKILL, -9)] {
+        let mut session = Session::start(LISTENS, &[]);
+        assert_eq!(session.line(), "waits");
+        session.settles();
+        session.signal(signal);
+        // That nothing is left, in the folder for temporary files either, is looked at there.
+        assert_eq!(session.end().code, code);
+    }
 }

@@ -72,7 +72,9 @@ pub fn enter(argument: &str) -> io::Result<bool> {
 /// # Errors
 /// If there is no session, or the argument is not one that stook wrote.
 pub fn enter_to_watch(argument: &str) -> io::Result<bool> {
-    inherit(argument).map(table::enter)
+    let id = inherit(argument)?;
+    prepare();
+    Ok(table::enter(id))
 }
 
 /// Opens the session's segment; the slot that `argument` names.

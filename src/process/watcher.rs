@@ -1,9 +1,10 @@
 //! The session's watcher: a process that is there for the case that the first one is killed.
 //!
-//! What the session made by name in /dev/shm (see `share::tracked`) outlives it. The first process takes it away at
-//! its end, but SIGKILL leaves it no time, and every other process of the session dies with it. So the first to make
-//! such memory starts a watcher: the same program without an engine, which sleeps until the first process is
-//! dead, cleans up, says so, and ends. Sessions without such memory have none.
+//! What the session made by name, in /dev/shm (see `share::tracked`) or as a listener's socket file (see
+//! `sync::endpoint`), outlives it. The first process takes it away at its end, but SIGKILL leaves it no time, and every
+//! other process of the session dies with it. So the first to make such a thing starts a watcher: the same program
+//! without an engine, which sleeps until the first process is dead, cleans up, says so, and ends. Sessions without
+//! such things have none.
 //!
 //! ```text
 //! started, in the table --> asleep --first process dead--> waits for the others' death, cleans up, ends
@@ -15,7 +16,8 @@
 //!    is killed anywhere, either there is no name yet, or a watcher that finds it.
 //! 2. It dies with nobody: it asks for no signal at anybody's death, has a session (of terminals) of its own, and
 //!    does not end by signals that can be ignored. If it is killed, the next one to make such memory starts another.
-//! 3. It holds no lock and no object, and changes nothing but the records of names.
+//! 3. While the session lives it holds no lock and no object, and changes nothing. Afterwards it is the last sweeper:
+//!    an endpoint whose last count it takes off removes its socket file.
 
 use std::ffi::CString;
 use std::sync::atomic::AtomicU32;
@@ -100,6 +102,7 @@ pub fn spawned(argument: &str) -> ! {
     {
         futex::wait(&AtomicU32::new(0), 0, slice);
     }
+    sweep::sweep();
     left.extend(tracked::clean_up());
     say(&left);
     process::exit_now(0)

@@ -13,12 +13,14 @@ mod listener;
 use rhai::{Dynamic, Engine};
 
 use super::connection;
-use super::raise::{Raise, RhaiResult, raise};
+use super::raise::{Raise, RhaiResult, not_started, raise};
 use super::signature::{Arguments, Signature};
 use crate::process::method::Method;
+use crate::process::watcher;
 use crate::socket::client;
 use crate::socket::end::SocketEnd;
 use crate::socket::listener::Listener as Listening;
+use crate::sys::address::Address;
 use crate::sys::clock::Deadline;
 use listener::Listener;
 
@@ -68,6 +70,10 @@ fn listen(mut arguments: Arguments) -> RhaiResult {
         raise("OverflowError", format!("the backlog is a number of clients that may wait, not {backlog}"))
     })?;
     let key = arguments.bytes(3)?;
+    if wanted.as_ref().is_none_or(|address| matches!(address, Address::Path(_))) {
+        // Before there is a socket file there is somebody who takes it away.
+        watcher::running().map_err(not_started)?;
+    }
     let listening = Listening::new(wanted.clone(), family, backlog, key);
     let listening = listening.map_err(|error| match &wanted {
         Some(address) => fault::of_system(address, &error),
