@@ -219,6 +219,11 @@ pub fn set_watcher(old: Option<ProcessId>, id: ProcessId) -> bool {
     header().watcher.compare_exchange(old, id.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
+/// How many processes of the session have ended so far: a number that changes with each.
+pub fn deaths() -> u32 {
+    header().deaths.load(Ordering::Acquire)
+}
+
 /// Says in this process's slot what it waits for while `wait` runs.
 pub fn waiting_for<T>(what: Waiting, object: u64, wait: impl FnOnce() -> T) -> T {
     if let Some(slot) = me() {

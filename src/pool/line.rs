@@ -1,14 +1,16 @@
 //! Tasks and outcomes as messages.
 //!
 //! ```text
-//! task:     number:u64 | call:u64 | parcel:u64 | program:u64 | an array of items as `wire` writes it
-//! outcome:  number:u64 | 0:u8 | an array of results
-//!           number:u64 | 1:u8 | an array: index of the item, value thrown, traceback
+//! task:     number:u64 | parcel:u64 | program:u64 | manner:u64 | an array of items as `wire` writes it
+//! outcome:  task:u64 | offset:u32 | 0:u8 | an array of results, of the items from `offset` on
+//!           task:u64 | offset:u32 | 1:u8 | an array: value thrown, traceback; of the item at `offset`
+//!           task:u64 | offset:u32 | 2:u8 | the same, and the items after it are not done
 //! ```
 //!
+//! A task is a row of items. Items are numbered in their pool, from 1, and a task has the number of its first.
 //! `parcel` is where the call's function is, `program` the program it belongs to, or 0 if that is the one
-//! that every worker has. They are not counted by each task: the owner keeps the call's parcel, which
-//! counts the program, until the outcome of every task of the call has come, or its worker has died.
+//! that every worker has. They are not counted by each task: the owner keeps the call's function, which
+//! counts the program, until the outcome of every item of the call has come, or its worker has died.
 
 use rhai::{Array, Dynamic};
 
@@ -17,27 +19,59 @@ use crate::wire::{self, DecodeError, EncodeError, Handles, Raised};
 /// The head of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Numbers the task in its pool, from 1.
+    /// The number of its first item.
     pub number: u64,
-    /// Numbers the call in its pool.
-    pub call: u64,
     /// Where the call's function is.
     pub parcel: u64,
     /// The program that it belongs to; 0 if every worker has it.
     pub program: u64,
+    /// How it is to be done.
+    pub manner: Manner,
 }
 
-/// What became of a task.
+/// How a task is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// An item is the list of the arguments, and not the only argument.
+    pub spread: bool,
+    /// Each item's outcome is put by itself, and an error ends only the item: otherwise one outcome is put for
+    /// the whole task, which an error ends.
+    pub each: bool,
+    /// The owner measures how long an item takes.
+    pub timed: bool,
+    /// There is a progress bar on the terminal.
+    pub bar: bool,
+}
+
+impl Manner {
+    fn to_word(self) -> u64 {
+        [self.spread, self.each, self.timed, self.bar]
+            .iter()
+            .enumerate()
+            .map(|(bit, flag)| u64::from(*flag) << bit)
+            .sum()
+    }
+
+    fn from_word(word: u64) -> Self {
+        let [spread, each, timed, bar] = [0, 1, 2, 3].map(|bit| word >> bit & 1 != 0);
+        Self { spread, each, timed, bar }
+    }
+}
+
+/// What became of one or more items.
 #[derive(Debug)]
 pub enum Outcome {
-    /// A result for each item.
+    /// Their results.
     Values(Array),
-    /// Item `.0` raised.
-    Raised(usize, Raised),
+    /// One raised.
+    Raised(Raised),
+    /// One raised, and that was the end of the task.
+    Ended(Raised),
 }
 
 const VALUES: u8 = 0;
 const RAISED: u8 = 1;
+const ENDED: u8 = 2;
 const TASK_HEAD: usize = 32;
 
 /// Writes a task with `items` into `out` and `references`, which are emptied first.
@@ -53,7 +87,7 @@ pub fn write_task(
 ) -> Result<(), EncodeError> {
     out.clear();
     references.clear();
-    for number in [task.number, task.call, task.parcel, task.program] {
+    for number in [task.number, task.parcel, task.program, task.manner.to_word()] {
         out.extend_from_slice(&number.to_le_bytes());
     }
     wire::encode_all(items, "items", handles, out, references)
@@ -67,9 +101,9 @@ pub fn read_head(bytes: &[u8]) -> Option<(Task, &[u8])> {
     Some((
         Task {
             number: numbers.next()?,
-            call: numbers.next()?,
             parcel: numbers.next()?,
             program: numbers.next()?,
+            manner: Manner::from_word(numbers.next()?),
         },
         body,
     ))
@@ -88,12 +122,12 @@ pub fn read_task(
     Some((task, wire::decode(body, references, handles).map(array)))
 }
 
-/// Writes an outcome into `out` and `references`, which are emptied first.
+/// Writes the outcome of items from `offset` on into `out` and `references`, which are emptied first.
 ///
 /// # Errors
 /// If a result or a thrown value can't travel.
 pub fn write_outcome(
-    number: u64,
+    (task, offset): (u64, usize),
     outcome: &Outcome,
     handles: &dyn Handles,
     out: &mut Vec<u8>,
@@ -101,22 +135,22 @@ pub fn write_outcome(
 ) -> Result<(), EncodeError> {
     out.clear();
     references.clear();
-    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&task.to_le_bytes());
+    out.extend_from_slice(&u32::try_from(offset).unwrap_or(u32::MAX).to_le_bytes());
     match outcome {
         Outcome::Values(values) => {
             out.push(VALUES);
             wire::encode_all(values, "results", handles, out, references)
         }
-        Outcome::Raised(index, raised) => {
-            out.push(RAISED);
-            let index = i64::try_from(*index).unwrap_or(i64::MAX);
-            let parts = [index.into(), raised.value.clone(), raised.traceback.clone().into()];
+        Outcome::Raised(raised) | Outcome::Ended(raised) => {
+            out.push(if matches!(outcome, Outcome::Raised(_)) { RAISED } else { ENDED });
+            let parts = [raised.value.clone(), raised.traceback.clone().into()];
             wire::encode_all(&parts, "error", handles, out, references)
         }
     }
 }
 
-/// Reads an outcome: the task's number and what became of it.
+/// Reads an outcome: the task's number, the offset of its first item, and what became of it.
 ///
 /// # Errors
 /// If it can't be read; `None` if even the head is missing.
@@ -124,8 +158,9 @@ pub fn read_outcome(
     bytes: &[u8],
     references: &[u64],
     handles: &dyn Handles,
-) -> Option<(u64, Result<Outcome, DecodeError>)> {
+) -> Option<(u64, usize, Result<Outcome, DecodeError>)> {
     let (number, rest) = bytes.split_first_chunk()?;
+    let (offset, rest) = rest.split_first_chunk()?;
     let (kind, body) = rest.split_first()?;
     let outcome = wire::decode(body, references, handles).map(|value| {
         let values = array(value);
@@ -133,12 +168,12 @@ pub fn read_outcome(
             return Outcome::Values(values);
         }
         let mut parts = values.into_iter();
-        let index = parts.next().and_then(|index| index.as_int().ok()).unwrap_or(0);
         let value = parts.next().unwrap_or_default();
         let traceback = parts.next().and_then(|text| text.into_string().ok()).unwrap_or_default();
-        Outcome::Raised(usize::try_from(index).unwrap_or(0), Raised { value, traceback })
+        let raised = Raised { value, traceback };
+        if *kind == RAISED { Outcome::Raised(raised) } else { Outcome::Ended(raised) }
     });
-    Some((u64::from_le_bytes(*number), outcome))
+    Some((u64::from_le_bytes(*number), u32::from_le_bytes(*offset) as usize, outcome))
 }
 
 fn array(value: Dynamic) -> Array {
@@ -153,24 +188,25 @@ mod tests {
     #[test]
     fn tasks_and_outcomes_survive() {
         let (mut bytes, mut references) = (Vec::new(), Vec::new());
-        let task = Task { number: 7, call: 2, parcel: 4096, program: 0 };
+        let manner = Manner { each: true, bar: true, ..Manner::default() };
+        let task = Task { number: 7, parcel: 4096, program: 0, manner };
         write_task(task, &[1_i64.into(), "two".into()], &NoHandles, &mut bytes, &mut references)
             .expect("travels");
         let (read, items) = read_task(&bytes, &references, &NoHandles).expect("a head");
         assert_eq!((read, items.expect("items").len()), (task, 2));
 
         let raised = Raised { value: 5_i64.into(), traceback: "there".into() };
-        write_outcome(7, &Outcome::Raised(1, raised), &NoHandles, &mut bytes, &mut references)
+        write_outcome((7, 1), &Outcome::Raised(raised), &NoHandles, &mut bytes, &mut references)
             .expect("travels");
-        let (number, outcome) = read_outcome(&bytes, &references, &NoHandles).expect("a head");
-        let Ok(Outcome::Raised(index, raised)) = outcome else { panic!("not what was written") };
-        assert_eq!((number, index, raised.traceback.as_str()), (7, 1, "there"));
+        let (number, offset, outcome) = read_outcome(&bytes, &references, &NoHandles).expect("a head");
+        let Ok(Outcome::Raised(raised)) = outcome else { panic!("not what was written") };
+        assert_eq!((number, offset, raised.traceback.as_str()), (7, 1, "there"));
     }
 
     #[test]
     fn what_is_no_message_is_refused() {
         assert!(read_task(&[1; 31], &[], &NoHandles).is_none());
-        assert!(read_outcome(&[1; 8], &[], &NoHandles).is_none());
-        assert!(read_outcome(&[9; 20], &[], &NoHandles).is_some_and(|(_, outcome)| outcome.is_err()));
+        assert!(read_outcome(&[1; 12], &[], &NoHandles).is_none());
+        assert!(read_outcome(&[9; 20], &[], &NoHandles).is_some_and(|(.., outcome)| outcome.is_err()));
     }
 }

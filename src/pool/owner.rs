@@ -1,45 +1,37 @@
 //! The pool, for the process that made it.
 //!
 //! ```text
-//! running --close--> closed --join--> joined
-//!    \------------terminate---------------/
+//! running --close--> closed --everything is done--> the workers end
+//!    \------------terminate, or broken---------------/
 //! ```
 //!
 //! Invariants
-//! 1. A task is in one place: in the line of tasks, claimed by one worker, or in the line of results.
-//! 2. A worker that died is swept before its claim is read: the claim then names the task that is lost,
-//!    and no outcome of that task can come any more.
-//! 3. A worker that died before it was ready, and was not killed, would die again: then the pool is
-//!    broken, and says so, instead of starting processes for ever.
+//! 1. An item that was fed and not settled is in one place: waiting to be sent (again), in the line of tasks,
+//!    claimed by one worker, or, with its outcome, in the line of results.
+//! 2. Nothing here calls the script or sleeps: who drives the pool (see `pump`) asks sources, starts workers
+//!    and runs callbacks while the pool is not borrowed.
+//! 3. What is out is bounded (see `feed`), so a pool that nobody drives for a while stands still.
 
-use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::rc::Rc;
+use std::time::Duration;
 
-use rhai::{Array, Dynamic, EvalAltResult};
+use rhai::{Array, Dynamic};
 
-use super::call::{Call, Failure};
-use super::line::{self, Outcome, Task};
-use super::worker::Seat;
+use super::call::{Call, Callback, Failure, Shared};
+use super::crew::{Crew, StartWorker};
+use super::function::{Function, Last};
+use super::source::Source;
+use super::stats::Stats;
+use super::worker::Limits;
 use crate::arena::blocks::OutOfMemory;
 use crate::arena::parcel::Parcel;
 use crate::arena::table::{self, ProcessId};
-use crate::process::child::Child;
-use crate::process::children::{self, Shared};
-use crate::process::start::{self, PackError};
-use crate::sync::channel::{Channel, PutError, TakeError};
-use crate::sync::claims::Claims;
-use crate::sync::wait::GaveUp;
+use crate::process::start::PackError;
 use crate::sys::clock::Deadline;
-use crate::sys::process::{End, SIGKILL, SIGTERM, signal_name};
 use crate::wire::{EncodeError, Error, Handles};
-
-/// Tasks that are out at one time, per worker.
-const WINDOW: usize = 32;
-/// How long a worker may take to end after SIGTERM, in seconds.
-const GRACE: f64 = 5.0;
-
-/// Starts the worker of a seat.
-pub type StartWorker<'a> = &'a dyn Fn(Seat) -> Result<Child, Box<EvalAltResult>>;
 
 /// What a pool is up to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +51,15 @@ pub enum PoolError {
     #[error("the pool belongs to the process that made it; this one can make its own")]
     NotMine,
     #[error("a worker can't be started: {0}")]
-    Start(Box<EvalAltResult>),
+    Start(Box<rhai::EvalAltResult>),
     #[error(transparent)]
     Refused(#[from] EncodeError),
     #[error(transparent)]
     OutOfMemory(#[from] OutOfMemory),
+    #[error("the pool can't work: {0}")]
+    Broken(Error),
     #[error("interrupted")]
     Interrupted,
-    #[error("the call failed")]
-    Failed(Failure),
 }
 
 impl From<PackError> for PoolError {
@@ -79,84 +71,122 @@ impl From<PackError> for PoolError {
     }
 }
 
-/// Where a task belongs: its call, and the items it covers.
-struct Sent {
-    call: u64,
-    first: usize,
-    count: usize,
+/// A row of items of a call that is not sent.
+pub(super) struct Batch {
+    pub(super) call: Shared,
+    /// The index of the first.
+    pub(super) first: usize,
+    pub(super) items: Array,
+    /// Attempts before.
+    pub(super) attempts: u32,
 }
 
-/// What a call is over.
-pub struct Work<'a> {
-    /// The function.
-    pub function: &'a Dynamic,
-    /// What it is called with, once for each.
-    pub items: &'a [Dynamic],
-    /// Whether an item is the list of the arguments, or the only argument.
-    pub spread: bool,
-    /// Items in one task.
-    pub chunk: usize,
-    /// The program that the function belongs to, if it may be newer than the workers'.
-    pub program: Option<&'a Parcel>,
-    /// Replaces workers that die.
-    pub start: StartWorker<'a>,
+/// A task that is out.
+pub(super) struct Out {
+    pub(super) batch: Batch,
+    /// Items whose outcomes have come.
+    pub(super) done: usize,
+    pub(super) bytes: usize,
 }
+
+/// What is out, by the tasks' numbers.
+pub(super) type Outs = HashMap<u64, Out, BuildHasherDefault<Spread>>;
+
+/// A hash for numbers that grow: they are spread by one multiplication.
+#[derive(Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A decided call, its callback, and what that is told.
+pub(super) type Decided = (Shared, Callback, Result<Dynamic, Failure>);
 
 /// See the head of this file.
 pub struct Pool {
-    tasks: Channel,
-    results: Channel,
-    claims: Claims,
-    workers: Vec<Shared>,
+    pub(super) crew: Crew,
+    pub(super) handles: &'static dyn Handles,
     /// The process whose pool it is: a forked child has its memory, but not its workers.
     owner: Option<ProcessId>,
-    calls: HashMap<u64, Call>,
-    sent: HashMap<u64, Sent>,
-    next_call: u64,
-    next_task: u64,
+    last: Last,
+    /// Those that are not decided.
+    pub(super) calls: HashMap<*const RefCell<Call>, Shared>,
+    /// Those whose sources may have more, in the order in which they came.
+    pub(super) hungry: VecDeque<Shared>,
+    pub(super) out: Outs,
+    /// What is to be sent before anything else.
+    pub(super) again: VecDeque<Batch>,
+    /// Calls that are decided and whose callbacks have to run.
+    pub(super) decided: VecDeque<Decided>,
+    /// Sources that nobody asks any more, to be dropped while the pool is not borrowed: they may be anything.
+    pub(super) spent: Vec<Box<dyn Source>>,
+    /// Some call that is not decided limits the time of its items.
+    pub(super) timed: bool,
+    pub(super) next_item: u64,
+    pub(super) bytes_out: usize,
+    /// There was no memory for a task; the next outcome may make room.
+    pub(super) stuck: bool,
     state: State,
-    buffers: (Vec<u8>, Vec<u64>),
+    /// Everything is to be done, whether or not somebody takes the results.
+    pub(super) finishing: bool,
+    pub(super) broken: Option<Error>,
+    pub(super) stats: Stats,
+    pub(super) buffers: (Vec<u8>, Vec<u64>),
 }
 
 impl Pool {
-    /// Makes a pool and starts its workers.
+    /// A pool without workers: `pump` starts them.
     ///
     /// # Errors
-    /// [`PoolError`]; the workers started so far are ended.
-    pub fn new(size: usize, start: StartWorker) -> Result<Self, PoolError> {
-        let mut pool = Self {
-            tasks: Channel::new(0)?,
-            results: Channel::new(0)?,
-            claims: Claims::new(size)?,
-            workers: Vec::with_capacity(size),
+    /// [`OutOfMemory`].
+    pub(super) fn new(
+        size: usize,
+        limits: Limits,
+        start: StartWorker,
+        handles: &'static dyn Handles,
+    ) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            crew: Crew::new(size, limits, start)?,
+            handles,
             owner: table::my_id(),
+            last: Last::default(),
             calls: HashMap::new(),
-            sent: HashMap::new(),
-            next_call: 1,
-            next_task: 1,
+            hungry: VecDeque::new(),
+            out: Outs::default(),
+            again: VecDeque::new(),
+            decided: VecDeque::new(),
+            spent: Vec::new(),
+            timed: false,
+            next_item: 1,
+            bytes_out: 0,
+            stuck: false,
             state: State::Running,
+            finishing: false,
+            broken: None,
+            stats: Stats::default(),
             buffers: (Vec::new(), Vec::new()),
-        };
-        for seat in 0..size {
-            let worker = pool.start_worker(seat, start)?;
-            pool.workers.push(worker);
-        }
-        Ok(pool)
+        })
     }
 
-    fn start_worker(&self, index: usize, start: StartWorker) -> Result<Shared, PoolError> {
-        let (tasks, results) = (self.tasks.clone(), self.results.clone());
-        let seat = Seat { tasks, results, claims: self.claims.clone(), index };
-        start(seat).map(children::add).map_err(PoolError::Start)
-    }
-
-    fn is_mine(&self) -> bool {
+    /// Whether this process made it.
+    pub fn is_mine(&self) -> bool {
         self.owner == table::my_id()
     }
 
     /// How many workers it has.
     pub fn size(&self) -> usize {
-        self.workers.len()
+        self.crew.size()
     }
 
     /// What it is up to.
@@ -166,225 +196,173 @@ impl Pool {
 
     /// The workers' process ids.
     pub fn pids(&self) -> Vec<u32> {
-        self.workers.iter().map(|worker| worker.borrow().pid()).collect()
+        self.crew.pids()
     }
 
-    /// Calls the function with each item and gives the results in the items' order.
+    /// What it has done, and for how long each seat's workers were busy with what they have finished.
+    pub fn stats(&self) -> (Stats, Vec<Duration>) {
+        (self.stats, (0..self.size()).map(|seat| self.crew.claims.busy(seat)).collect())
+    }
+
+    /// Whether it takes calls.
     ///
     /// # Errors
-    /// [`PoolError`]; a failed task fails the call when all others are done.
-    pub fn run(&mut self, work: &Work, handles: &dyn Handles) -> Result<Array, PoolError> {
-        if !self.is_mine() {
-            return Err(PoolError::NotMine);
-        }
-        if self.state != State::Running {
-            return Err(PoolError::NotRunning);
-        }
-        let spread = Dynamic::from(work.spread);
-        let parcel = start::pack(
-            work.program.map(Parcel::offset).as_slice(),
-            &[("function", work.function), ("spread", &spread)],
-            handles,
-        )?;
-        let number = self.next_call;
-        self.next_call += 1;
-        self.calls.insert(number, Call::new(parcel, work.items.len()));
-        let result = self.drive(number, work, handles);
-        if result.is_err()
-            && let Some(call) = self.calls.get_mut(&number)
-        {
-            // What is still out finds nobody waiting.
-            call.give_up(Failure::Lost(Error::new("RuntimeError", "the call was given up")));
-        }
-        self.calls.retain(|_, call| !(call.is_decided() && call.is_idle()));
-        result
-    }
-
-    fn drive(&mut self, number: u64, work: &Work, handles: &dyn Handles) -> Result<Array, PoolError> {
-        let mut fed = 0;
-        loop {
-            let Some(call) = self.calls.get_mut(&number) else { return Err(PoolError::NotRunning) };
-            if call.is_decided() {
-                return call.take().map_err(PoolError::Failed);
-            }
-            if fed < work.items.len() && call.out() < WINDOW * self.workers.len() {
-                let end = (fed + work.chunk).min(work.items.len());
-                self.send(number, fed..end, work, handles)?;
-                fed = end;
-            } else {
-                self.receive(work, handles)?;
-            }
+    /// Why not.
+    pub fn check(&self) -> Result<(), PoolError> {
+        match &self.broken {
+            _ if !self.is_mine() => Err(PoolError::NotMine),
+            Some(error) => Err(PoolError::Broken(error.clone())),
+            None if self.state != State::Running => Err(PoolError::NotRunning),
+            None => Ok(()),
         }
     }
 
-    fn send(
-        &mut self,
-        call: u64,
-        range: std::ops::Range<usize>,
-        work: &Work,
-        handles: &dyn Handles,
-    ) -> Result<(), PoolError> {
-        let Some(owner) = self.calls.get_mut(&call) else { return Ok(()) };
-        let number = self.next_task;
-        let program = work.program.map_or(0, Parcel::offset);
-        let task = Task { number, call, parcel: owner.parcel.offset(), program };
-        let items = work.items.get(range.clone()).unwrap_or_default();
-        let (bytes, references) = &mut self.buffers;
-        if let Err(error) = line::write_task(task, items, handles, bytes, references) {
-            return Err(named(&range, work, handles).unwrap_or(error).into());
-        }
-        match self.tasks.put(bytes, references, Deadline::Never) {
-            Ok(()) => {}
-            Err(PutError::OutOfMemory(error)) => return Err(error.into()),
-            Err(PutError::GaveUp(GaveUp::Interrupted)) => return Err(PoolError::Interrupted),
-            Err(PutError::GaveUp(GaveUp::TimedOut) | PutError::Closed) => return Err(PoolError::NotRunning),
-        }
-        self.next_task += 1;
-        owner.sent();
-        self.sent.insert(number, Sent { call, first: range.start, count: range.len() });
-        Ok(())
+    /// Packs a call's function.
+    ///
+    /// # Errors
+    /// If it can't travel.
+    pub fn pack(&mut self, function: &Dynamic, program: Option<Parcel>) -> Result<Rc<Function>, PoolError> {
+        Ok(self.last.pack(function, program, self.handles)?)
     }
 
-    /// Takes one outcome, or looks after the workers when none comes.
-    fn receive(&mut self, work: &Work, handles: &dyn Handles) -> Result<(), PoolError> {
-        let (bytes, _) = &mut self.buffers;
-        let message = match self.results.take_or_look(bytes) {
-            Ok(message) => message,
-            Err(TakeError::GaveUp(GaveUp::Interrupted)) => return Err(PoolError::Interrupted),
-            Err(_) => return self.look_after(work),
-        };
-        let read = line::read_outcome(message.bytes(bytes), &message.references(), handles);
-        drop(message);
-        let Some((number, outcome)) = read else { return Ok(()) };
-        let Some(sent) = self.sent.remove(&number) else { return Ok(()) };
-        let Some(call) = self.calls.get_mut(&sent.call) else { return Ok(()) };
-        match outcome {
-            Ok(Outcome::Values(values)) => call.returned(sent.first, sent.count, values),
-            Ok(Outcome::Raised(_, raised)) => call.failed(sent.count, Failure::Raised(raised)),
-            Err(error) => {
-                let message = format!("the result of a task can't be read: {error}");
-                call.failed(sent.count, Failure::Lost(Error::new("MaybeEncodingError", message)));
-            }
-        }
-        Ok(())
+    /// Takes a call in.
+    pub(super) fn submit(&mut self, call: Shared) {
+        self.timed |= call.borrow().rules.timeout.is_some();
+        self.calls.insert(Rc::as_ptr(&call), Rc::clone(&call));
+        self.hungry.push_back(call);
     }
 
-    /// Replaces workers that died and fails the tasks they had claimed.
-    fn look_after(&mut self, work: &Work) -> Result<(), PoolError> {
-        for seat in 0..self.workers.len() {
-            let Some(worker) = self.workers.get(seat) else { break };
-            let pid = worker.borrow().pid();
-            let Some(end) = worker.borrow_mut().poll() else { continue };
-            let claim = self.claims.claim(seat).load(Ordering::Acquire);
-            if claim == 0 && !self.claims.is_ready(seat) && matches!(end, End::Exited(_)) {
-                let message = "the pool's workers end before they can work: see their errors above";
-                for call in self.calls.values_mut() {
-                    call.give_up(Failure::Lost(Error::new("RuntimeError", message)));
-                }
-                self.terminate();
-                return Ok(());
+    /// Whether nothing is left to do: no more will come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.out.is_empty()
+            && self.again.is_empty()
+            && self.decided.is_empty()
+            && self.hungry.iter().all(|call| !call.borrow().is_open())
+    }
+
+    /// Gives a call up: nothing more of it is begun.
+    pub(super) fn give_up(&mut self, call: &Shared, failure: Failure) {
+        let source = call.borrow_mut().give_up(failure);
+        self.spent.extend(source);
+        self.again.retain(|batch| !Rc::ptr_eq(&batch.call, call));
+        self.note(call);
+        self.withdraw();
+    }
+
+    /// Takes back what nobody has taken and nobody wants any more.
+    fn withdraw(&mut self) {
+        let unwanted = |out: &Out| out.batch.call.borrow().is_given_up();
+        if !self.out.values().any(unwanted) {
+            return;
+        }
+        let mut buffer = Vec::new();
+        for _ in 0..self.crew.tasks.len() {
+            let Some(message) = self.crew.tasks.take_now(&mut buffer) else { return };
+            let bytes = message.bytes(&buffer);
+            let number = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+            if self.out.get(&number).is_some_and(unwanted) {
+                self.recall(number);
+                continue;
             }
-            if let Some(sent) = self.sent.remove(&claim)
-                && let Some(call) = self.calls.get_mut(&sent.call)
+            if self.crew.tasks.put(bytes, &message.references(), Deadline::Never).is_err()
+                && let Some(out) = self.recall(number)
             {
-                call.failed(sent.count, Failure::Lost(lost(pid, end, &sent, work)));
-            }
-            self.claims.reset(seat);
-            let worker = self.start_worker(seat, work.start)?;
-            if let Some(place) = self.workers.get_mut(seat) {
-                *place = worker;
+                self.again.push_back(out.batch);
             }
         }
-        Ok(())
     }
 
-    /// No more tasks: the workers end when those that are there are done.
-    pub fn close(&mut self) {
-        if self.state == State::Running && self.is_mine() {
+    /// No more calls. The workers end when everything is done.
+    pub(super) fn close(&mut self) {
+        if self.state == State::Running {
             self.state = State::Closed;
-            self.tasks.close();
         }
     }
 
-    /// Ends the workers now, whatever they do. Heeds no Ctrl-C: nothing is left behind.
-    pub fn terminate(&mut self) {
+    /// Every call fails with `error`, and nothing is left to do.
+    pub(super) fn fail(&mut self, error: &Error) {
+        let calls: Vec<Shared> = self.calls.values().cloned().collect();
+        for call in calls {
+            let source = call.borrow_mut().give_up(Failure::Lost(error.clone()));
+            self.spent.extend(source);
+            self.note(&call);
+        }
+        self.hungry.clear();
+        self.again.clear();
+        self.out.clear();
+        self.bytes_out = 0;
+    }
+
+    /// There is no way to go on.
+    pub(super) fn break_down(&mut self, error: Error) {
+        self.crew.terminate();
+        self.fail(&error);
+        self.broken = Some(error);
+    }
+
+    /// How many outcomes are worth waking up for: if nobody waits for anything but all of them, the workers need
+    /// not wait for new tasks before half of those that are out are done.
+    pub(super) fn enough(&self) -> u64 {
+        let alone = self.calls.len() == 1 && self.calls.values().all(|call| call.borrow().is_whole());
+        if alone { self.out.len() as u64 / 2 } else { 1 }
+    }
+
+    /// Whether vacant seats are to be filled.
+    pub(super) fn wants_workers(&self) -> bool {
+        let work = self.state == State::Running || self.state == State::Closed && !self.is_idle();
+        work && self.broken.is_none() && self.crew.is_short()
+    }
+
+    /// Lets the workers end, if there will be nothing more to do.
+    pub(super) fn close_when_idle(&mut self) {
+        if self.state == State::Closed && self.is_idle() {
+            self.crew.tasks.close();
+        }
+    }
+
+    /// Stops the workers whose items have run for too long. Gives the time until the next look.
+    pub(super) fn end_overdue(&mut self) -> Option<Duration> {
+        self.timed &= !self.calls.is_empty();
+        if !self.timed {
+            return None;
+        }
+        let limits = self.out.values().filter_map(|out| out.batch.call.borrow().rules.timeout);
+        let shortest = limits.min()?;
+        let out = &self.out;
+        let limit = |item: u64| {
+            let task = out
+                .iter()
+                .find(|(number, out)| (**number..**number + out.batch.items.len() as u64).contains(&item));
+            task.and_then(|(_, out)| out.batch.call.borrow().rules.timeout)
+        };
+        // What begins from now on is over after the shortest limit at the earliest.
+        let within = self.crew.end_overdue(limit).map_or(shortest, |within| within.min(shortest));
+        Some(within.max(Duration::from_millis(1)))
+    }
+
+    /// Ends the workers now, whatever they do.
+    pub(super) fn terminate(&mut self) {
         if !self.is_mine() {
             return;
         }
         self.state = State::Terminated;
-        self.tasks.close();
-        for worker in &self.workers {
-            let _ = worker.borrow_mut().signal(SIGTERM);
+        self.crew.terminate();
+        self.fail(&Error::new("RuntimeError", "the pool was terminated before this was done"));
+        // As in Python, nobody is called back.
+        for (call, ..) in self.decided.drain(..) {
+            call.borrow_mut().set_told();
         }
-        for worker in &self.workers {
-            let mut worker = worker.borrow_mut();
-            if worker.join_uninterrupted(Deadline::after(Some(GRACE))).is_none() {
-                let _ = worker.signal(SIGKILL);
-                worker.join_uninterrupted(Deadline::Never);
-            }
-        }
-    }
-
-    /// Waits until the workers have ended, or the deadline.
-    ///
-    /// # Errors
-    /// [`PoolError::StillRunning`] unless it was closed or terminated before; `Interrupted` at Ctrl-C.
-    pub fn join(&mut self, deadline: Deadline) -> Result<(), PoolError> {
-        if !self.is_mine() {
-            return Err(PoolError::NotMine);
-        }
-        if self.state == State::Running {
-            return Err(PoolError::StillRunning);
-        }
-        for worker in &self.workers {
-            worker.borrow_mut().join(deadline).map_err(|_| PoolError::Interrupted)?;
-        }
-        Ok(())
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if self.state == State::Running {
-            self.terminate();
+        if self.is_mine() && self.state != State::Terminated && !self.crew.is_empty() {
+            if self.state == State::Closed && self.is_idle() {
+                self.crew.tasks.close();
+            } else {
+                self.terminate();
+            }
         }
     }
-}
-
-/// The refusal of a task, with the value's place in what the caller gave.
-fn named(range: &std::ops::Range<usize>, work: &Work, handles: &dyn Handles) -> Option<EncodeError> {
-    let (mut bytes, mut references) = (Vec::new(), Vec::new());
-    range.clone().zip(work.items.get(range.clone())?).find_map(|(index, item)| {
-        let place = if work.spread { "args".to_owned() } else { format!("iterable[{index}]") };
-        crate::wire::encode(item, &place, handles, &mut bytes, &mut references).err()
-    })
-}
-
-/// The error for a task whose worker died.
-fn lost(pid: u32, end: End, sent: &Sent, work: &Work) -> Error {
-    let (how, key, number) = match end {
-        End::Signalled(signal) => (format!("was killed by {}", signal_name(signal)), "signal", signal),
-        End::Exited(code) => (format!("ended with exit code {code}"), "exitcode", code),
-    };
-    let tasks = match sent.count {
-        1 => format!("task {}", sent.first),
-        count => format!("tasks {} to {}", sent.first, sent.first + count - 1),
-    };
-    let argument = work.items.get(sent.first).map(|item| {
-        let text = item.to_string();
-        let short: String = text.chars().take(60).collect();
-        if short.len() < text.len() { format!("{short}...") } else { short }
-    });
-    let what = if work.spread {
-        "arguments"
-    } else if sent.count == 1 {
-        "argument"
-    } else {
-        "beginning with"
-    };
-    let argument = argument.map(|text| format!(" ({what} {text})")).unwrap_or_default();
-    Error::new("WorkerLost", format!("worker process {pid} {how} while it worked at {tasks}{argument}"))
-        .with_data("pid", i64::from(pid))
-        .with_data(key, i64::from(number))
-        .with_data("task", i64::try_from(sent.first).unwrap_or(i64::MAX))
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use super::start::PackError;
 use crate::arena::blocks::OutOfMemory;
 use crate::arena::sweep;
-use crate::arena::table::{self, ENDED, ProcessId, Role, TableFull, Waiting};
-use crate::sync::wait::{GaveUp, SLICE, sleep_on};
+use crate::arena::table::{self, ENDED, ProcessId, Role, TableFull};
+use crate::sync::wait::SLICE;
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
 use crate::sys::process::{self, End};
@@ -92,29 +92,8 @@ impl Child {
         self.end.is_some() || self.id.slot().is_none_or(|slot| slot.state() == ENDED)
     }
 
-    /// Waits until it has ended, or the deadline; how it ended, if it has.
-    ///
-    /// # Errors
-    /// [`GaveUp::Interrupted`] at Ctrl-C.
-    pub fn join(&mut self, deadline: Deadline) -> Result<Option<End>, GaveUp> {
-        loop {
-            let Some(slot) = self.id.slot() else { return Ok(self.poll()) };
-            let seen = slot.ended.load(Ordering::Acquire);
-            if let Some(end) = self.poll() {
-                return Ok(Some(end));
-            }
-            let slept = table::waiting_for(Waiting::Join, u64::from(self.pid), || {
-                sleep_on(&slot.ended, seen, deadline)
-            });
-            match slept {
-                Ok(()) => {}
-                Err(GaveUp::TimedOut) => return Ok(self.poll()),
-                Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),
-            }
-        }
-    }
-
-    /// Waits as [`Child::join`], but does not heed Ctrl-C: for a process that has been told to end.
+    /// Waits until it has ended, or the deadline; heeds no Ctrl-C, and nothing else is looked after meanwhile: for a
+    /// process that has been told to end.
     pub fn join_uninterrupted(&mut self, deadline: Deadline) -> Option<End> {
         while self.poll().is_none() {
             let slice = deadline.slice(SLICE)?;

@@ -2,8 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 
 use super::child::Child;
+use crate::arena::table::{self, Waiting};
+use crate::sync::wait::{GaveUp, sleep_on};
+use crate::sys::clock::Deadline;
+use crate::sys::process::End;
 
 /// A child, shared between the script's value and the list here.
 pub type Shared = Rc<RefCell<Child>>;
@@ -24,6 +29,30 @@ pub fn add(child: Child) -> Shared {
         children.push(Rc::clone(&child));
     });
     child
+}
+
+/// Waits until a child has ended, or the deadline; how it ended, if it has. The child is not borrowed while this
+/// process sleeps: what it does meanwhile may ask for the child.
+///
+/// # Errors
+/// [`GaveUp::Interrupted`] at Ctrl-C.
+pub fn join(child: &Shared, deadline: Deadline) -> Result<Option<End>, GaveUp> {
+    loop {
+        let (id, pid) = (child.borrow().id(), child.borrow().pid());
+        let Some(slot) = id.slot() else { return Ok(child.borrow_mut().poll()) };
+        let seen = slot.ended.load(Ordering::Acquire);
+        let ended = child.borrow_mut().poll();
+        if ended.is_some() {
+            return Ok(ended);
+        }
+        let slept =
+            table::waiting_for(Waiting::Join, u64::from(pid), || sleep_on(&slot.ended, seen, deadline));
+        match slept {
+            Ok(()) => {}
+            Err(GaveUp::TimedOut) => return Ok(child.borrow_mut().poll()),
+            Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),
+        }
+    }
 }
 
 /// The number of the next process that this one makes: 1, 2, ...

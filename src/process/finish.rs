@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{children, watcher};
 use crate::arena::sweep;
 use crate::arena::table::{self, Role, Slot, Waiting};
+use crate::sync::meanwhile;
 use crate::sync::wait::{GaveUp, SLICE, sleep_on};
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
@@ -24,6 +25,7 @@ const INTERRUPTED: i32 = 130;
 
 /// Ends this process with `code`, after its children.
 pub fn finish(code: i32) -> ! {
+    meanwhile::forget();
     if end_children().is_err() {
         if !table::is_first() {
             // Somebody wants this very process to end; what it started goes on without it.
@@ -67,11 +69,11 @@ pub fn end_children() -> Result<(), GaveUp> {
         }
     }
     for child in &children {
-        let mut child = child.borrow_mut();
-        if child.role().is_daemon() && child.join(Deadline::after(Some(GRACE)))?.is_none() {
-            let _ = child.signal(SIGKILL);
+        let is_daemon = child.borrow().role().is_daemon();
+        if is_daemon && children::join(child, Deadline::after(Some(GRACE)))?.is_none() {
+            let _ = child.borrow_mut().signal(SIGKILL);
         }
-        child.join(Deadline::Never)?;
+        children::join(child, Deadline::Never)?;
     }
     if table::is_first() {
         while let Some(orphan) = orphan() {

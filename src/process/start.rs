@@ -33,6 +33,19 @@ pub fn pack(
     parts: &[(&str, &Dynamic)],
     handles: &dyn Handles,
 ) -> Result<Parcel, PackError> {
+    let (bytes, references) = write(references, parts, handles)?;
+    Ok(Parcel::new(&bytes, &references)?)
+}
+
+/// The bytes and the references of such a parcel.
+///
+/// # Errors
+/// [`PackError`].
+pub fn write(
+    references: &[u64],
+    parts: &[(&str, &Dynamic)],
+    handles: &dyn Handles,
+) -> Result<(Vec<u8>, Vec<u64>), PackError> {
     let mut references = references.to_vec();
     let mut bytes = Vec::new();
     for (name, value) in parts {
@@ -48,7 +61,7 @@ pub fn pack(
             place.copy_from_slice(&length.to_le_bytes());
         }
     }
-    Ok(Parcel::new(&bytes, &references)?)
+    Ok((bytes, references))
 }
 
 /// The values in `parcel`.

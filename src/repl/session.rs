@@ -4,7 +4,7 @@ use rhai::{AST, Dynamic, Engine, Scope};
 
 use crate::script::program::{Program, Style, Unit, Unreadable};
 use crate::script::runtime::{self, Runtime};
-use crate::script::{engine, report, run, time};
+use crate::script::{engine, kept, report, run, time};
 use crate::sys::signal;
 
 /// What follows an entry.
@@ -17,7 +17,7 @@ pub enum Next {
 
 /// See the head of this file.
 pub struct Session {
-    engine: Engine,
+    engine: &'static Engine,
     scope: Scope<'static>,
     functions: AST,
     entries: usize,
@@ -31,7 +31,12 @@ impl Session {
             .map_or_else(|_| String::new(), |path| path.to_string_lossy().into_owned());
         let program = Program { directory, ..Program::default() };
         Runtime::first(Vec::new(), program).install();
-        Self { engine: engine::build(), scope: Scope::new(), functions: AST::empty(), entries: 0 }
+        Self {
+            engine: kept::engine(engine::build()),
+            scope: Scope::new(),
+            functions: AST::empty(),
+            entries: 0,
+        }
     }
 
     /// Runs one entry and shows what it gives.

@@ -6,8 +6,8 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, Module};
 
 use super::process::context;
 use super::{
-    atexit, connection, errors, files, hash, locks, logger, modules, pool, process, queue, random, runtime,
-    share, socket, text, time, wait, with,
+    atexit, command, connection, errors, files, hash, iterate, locks, logger, modules, pool, process, queue,
+    random, runtime, share, socket, text, time, wait, with,
 };
 use crate::arena::sweep;
 use crate::sys::{resources, signal};
@@ -55,6 +55,8 @@ pub fn build() -> Engine {
     wait::register(&mut engine);
     socket::register(&mut engine);
     locks::register(&mut engine);
+    iterate::register_iter(&mut engine);
+    command::register(&mut engine);
     pool::register(&mut engine);
     share::register(&mut engine);
     files::register(&mut engine);
@@ -92,6 +94,8 @@ fn globals(engine: &mut Engine) {
         wait::NAMES,
         socket::NAMES,
         locks::NAMES,
+        iterate::NAMES,
+        command::NAMES,
         pool::NAMES,
         share::NAMES,
         files::NAMES,

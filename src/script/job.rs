@@ -10,9 +10,10 @@ use rhai::{Array, Dynamic, FnPtr, NativeCallContext};
 use super::carry::Carry;
 use super::heritage::Heritage;
 use super::raise::{RhaiResult, raise};
-use super::{atexit, run, runtime};
+use super::{atexit, run, runtime, terminal};
 use crate::arena::parcel::{self, Parcel};
-use crate::pool::worker::{Seat, Stopped, Worker};
+use crate::pool::line::Manner;
+use crate::pool::worker::{Limits, Seat, Stopped, Worker};
 use crate::process::{finish, start};
 use crate::socket::keeper;
 use crate::sync::channel::Channel;
@@ -64,10 +65,13 @@ impl Job {
             }
             Self::Serve(seat, initializer) => {
                 let (initializer, arguments) = initializer.clone().unzip();
-                let seat = i64::try_from(seat.index).unwrap_or(0);
+                let number = |number: u64| Dynamic::from(i64::try_from(number).unwrap_or(i64::MAX));
+                let Limits { tasks, memory } = seat.limits;
                 vec![
                     ("kind", SERVE.into()),
-                    ("seat", seat.into()),
+                    ("seat", number(seat.index as u64)),
+                    ("maxtasksperchild", number(tasks)),
+                    ("max_rss", number(memory)),
                     ("initializer", function(&initializer)),
                     ("initargs", arguments.unwrap_or_default().into()),
                 ]
@@ -98,11 +102,16 @@ impl Job {
             CALL => Self::Call(next().try_cast(), array(next())),
             SERVE => {
                 let [tasks, results, claims, ..] = objects else { return Err("its pool is missing".into()) };
+                let mut number =
+                    || next().as_int().ok().and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+                let index = number() as usize;
+                let limits = Limits { tasks: number(), memory: number() };
                 let seat = Seat {
                     tasks: Channel::open(*tasks).map_err(text)?,
                     results: Channel::open(*results).map_err(text)?,
                     claims: Claims::open(*claims).map_err(text)?,
-                    index: next().as_int().ok().and_then(|seat| usize::try_from(seat).ok()).unwrap_or(0),
+                    index,
+                    limits,
                 };
                 let initializer = next().try_cast();
                 Self::Serve(seat, initializer.map(|function| (function, array(next()))))
@@ -131,7 +140,9 @@ impl Job {
                     return Done::Result(Err(error));
                 }
                 match runtime::packed() {
-                    Ok(program) => Box::new(Worker { seat, handles: &Carry, program, waiting: None }),
+                    Ok(program) => {
+                        Box::new(Worker { seat, handles: &Carry, program, waiting: None, done: 0 })
+                    }
                     Err(error) => return Done::Result(Err(raise("MemoryError", error.to_string()))),
                 }
             }
@@ -139,8 +150,9 @@ impl Job {
             // It never gets here: it has no script to be called from.
             Self::Zygote(_) => return Done::Result(Ok(Dynamic::UNIT)),
         };
-        match worker.serve(&mut |function, arguments| task(context, function, arguments)) {
-            Stopped::NoMoreTasks => Done::Result(Ok(Dynamic::UNIT)),
+        let mut work = |function: &Dynamic, arguments, manner| task(context, function, arguments, manner);
+        match worker.serve(&mut work) {
+            Stopped::NoMoreTasks | Stopped::Retired => Done::Result(Ok(Dynamic::UNIT)),
             Stopped::OutOfMemory => Done::Result(Err(raise("MemoryError", "no memory for a task's result"))),
             Stopped::NewProgram(parcel) => {
                 worker.program = parcel.clone();
@@ -167,7 +179,13 @@ fn call(context: &NativeCallContext, function: &FnPtr, arguments: Array) -> Rhai
 }
 
 /// One call of a pool's function.
-fn task(context: &NativeCallContext, function: &Dynamic, arguments: Array) -> Result<Dynamic, Raised> {
+fn task(
+    context: &NativeCallContext,
+    function: &Dynamic,
+    arguments: Array,
+    manner: Manner,
+) -> Result<Dynamic, Raised> {
+    terminal::set_bar(manner.bar);
     let called = match function.read_lock::<FnPtr>() {
         Some(function) => call(context, &function, arguments),
         None => Err(raise("TypeError", "a task's function is not a function")),

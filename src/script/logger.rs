@@ -52,6 +52,11 @@ pub fn info(message: impl FnOnce() -> String) {
     record(20, message);
 }
 
+/// Logs that something is probably not what the script means.
+pub fn warning(message: impl FnOnce() -> String) {
+    record(WARNING, message);
+}
+
 fn record(level: i64, message: impl FnOnce() -> String) {
     let Settings { level: least, to_stderr } = settings();
     let least = if least == UNSET { WARNING } else { least };

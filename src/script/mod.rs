@@ -12,6 +12,9 @@
 //! | `heritage` | what it has from the one that started it |
 //! | `inherit` | what a forked child keeps of its parent's connections |
 //! | `job` | what it is to do |
+//! | `kept` | calling the script later |
+//! | `iterate` | what loops go through, one at a time |
+//! | `terminal` | a progress bar and lines on one terminal |
 //! | `stage` | the engine and the loaded program it does that with |
 //! | `zygote` | the fork server |
 //! | `atexit` | what is called at a process's end |
@@ -21,11 +24,13 @@
 //! | `report` | an error that nobody caught, for people |
 //! | `carry` | handles inside values |
 //! | `process` `queue` `connection` `socket` `locks` `pool` `share` `wait` `time` `errors` `logger` `random` | one area of the API each |
+//! | `command` | running other programs |
 //! | `files` `text` `hash` | what job scripts do to files |
 
 pub mod atexit;
 pub mod carry;
 pub mod check;
+pub mod command;
 pub mod connection;
 pub mod engine;
 pub mod enter;
@@ -34,7 +39,9 @@ pub mod files;
 pub mod hash;
 pub mod heritage;
 pub mod inherit;
+pub mod iterate;
 pub mod job;
+pub mod kept;
 pub mod locks;
 pub mod logger;
 pub mod modules;
@@ -51,6 +58,7 @@ pub mod share;
 pub mod signature;
 pub mod socket;
 pub mod stage;
+pub mod terminal;
 pub mod text;
 pub mod time;
 pub mod wait;

@@ -74,6 +74,17 @@ impl Program {
         unit.map(|unit| unit.text.clone()).or_else(|| self.modules.borrow().get(name).cloned())
     }
 
+    /// All its texts, for telling it from others.
+    pub fn source(&self) -> Vec<u8> {
+        let units = self.units.iter().map(|unit| unit.text.clone());
+        let modules = self.modules.borrow();
+        let texts = units.chain(modules.values().cloned());
+        texts
+            .flat_map(|text| [(text.len() as u64).to_le_bytes().to_vec(), text.into_bytes()])
+            .flatten()
+            .collect()
+    }
+
     /// The program as it travels.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, Scope};
 use super::program::Program;
 use super::raise::RhaiResult;
 use super::runtime::{self, Runtime};
-use super::{atexit, engine, report, time};
+use super::{atexit, engine, kept, report, time};
 use crate::arena::table;
 use crate::sys::signal;
 
@@ -30,9 +30,8 @@ pub fn exit_code(value: &Dynamic) -> i32 {
 pub fn script(program: Program, arguments: Vec<String>) -> i32 {
     engine::prepare();
     Runtime::first(arguments, program.clone()).install();
-    // Taking an engine apart costs as much as making it, and the process ends with it anyway.
-    let engine = std::mem::ManuallyDrop::new(engine::build());
-    let ast = match program.compile(&engine, None) {
+    let engine = kept::engine(engine::build());
+    let ast = match program.compile(engine, None) {
         Ok(ast) => ast,
         Err(unreadable) => {
             time::eprint(&report::unreadable(&unreadable));
@@ -40,8 +39,8 @@ pub fn script(program: Program, arguments: Vec<String>) -> i32 {
         }
     };
     let compiled = Compiler::new().compile(&ast).into_shared();
-    let code = outcome(&evaluate(&engine, &mut Scope::new(), &compiled));
-    atexit::run(&engine);
+    let code = outcome(&evaluate(engine, &mut Scope::new(), &compiled));
+    atexit::run(engine);
     code
 }
 

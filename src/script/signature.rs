@@ -8,7 +8,7 @@ use std::any::TypeId;
 use rhai::{Array, Blob, Dynamic, Engine, EvalAltResult, FnPtr, Map, NativeCallContext};
 
 use super::raise::RhaiResult;
-use super::runtime;
+use super::{iterate, runtime};
 use crate::process::method::Method;
 use crate::sys::clock::Deadline;
 use crate::wire::Error;
@@ -250,6 +250,14 @@ impl Arguments {
         value.clone().try_cast::<FnPtr>().map(Some).ok_or_else(|| self.wrong(index, "a function", &value))
     }
 
+    /// A function, where `()` will not do.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn needed_function(&mut self, index: usize) -> Fallible<FnPtr> {
+        self.function(index)?.ok_or_else(|| self.wrong(index, "a function", &Dynamic::UNIT))
+    }
+
     /// An array.
     ///
     /// # Errors
@@ -273,6 +281,18 @@ impl Arguments {
         if let Ok(map) = value.as_map_ref() {
             return Ok(map.keys().map(|key| key.as_str().into()).collect());
         }
+        self.collected(context, index, value)
+    }
+
+    /// Everything that a loop over `value`, which was given for parameter `index`, goes through.
+    ///
+    /// # Errors
+    /// `TypeError` if it can't be iterated over; what the iterator raises.
+    pub fn collected(&self, context: &NativeCallContext, index: usize, value: Dynamic) -> Fallible<Array> {
+        let value = match iterate::steps(context, value) {
+            Ok(steps) => return steps.collect(),
+            Err(value) => value,
+        };
         let kept = value.clone();
         collected(context, value).map_err(|error| match *error {
             EvalAltResult::ErrorFor(..) => self.wrong(index, "something to iterate over", &kept),

@@ -4,7 +4,6 @@
 //! targets see its private functions, constants and imports like any function of the script does.
 
 use std::cell::RefCell;
-use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use rhai::grain::Compiler;
@@ -14,7 +13,7 @@ use super::carry::Carry;
 use super::heritage::Heritage;
 use super::job::{Done, Job};
 use super::program::{Program, Style};
-use super::{atexit, engine, report, run, runtime, time};
+use super::{atexit, engine, kept, report, run, runtime, time};
 use crate::process::method::Method;
 use crate::process::start;
 
@@ -23,8 +22,7 @@ const TAIL: &str = "__stook_enter__()";
 
 /// See the head of this file.
 pub struct Stage {
-    // Taking an engine apart costs as much as making it, and the process ends with it anyway.
-    engine: ManuallyDrop<Engine>,
+    engine: &'static Engine,
     job: Rc<RefCell<Option<Job>>>,
     done: Rc<RefCell<Option<Done>>>,
     ready: RefCell<Option<run::Compiled>>,
@@ -33,7 +31,7 @@ pub struct Stage {
 impl Stage {
     /// Builds the engine. The runtime is installed.
     pub fn build() -> Self {
-        let mut engine = ManuallyDrop::new(engine::build());
+        let mut engine = engine::build();
         let job: Rc<RefCell<Option<Job>>> = Rc::default();
         let done: Rc<RefCell<Option<Done>>> = Rc::default();
         let (todo, result) = (Rc::clone(&job), Rc::clone(&done));
@@ -45,12 +43,13 @@ impl Stage {
                 result.replace(Some(done));
             }
         });
+        let engine = kept::engine(engine);
         Self { engine, job, done, ready: RefCell::default() }
     }
 
     /// Compiles the program now, for a job that comes later. What is wrong with it is said then.
     pub fn prepare(&self) {
-        let ast = runtime::program().compile(&self.engine, Some(TAIL));
+        let ast = runtime::program().compile(self.engine, Some(TAIL));
         self.ready.replace(ast.ok().map(|ast| Compiler::new().compile(&ast).into_shared()));
     }
 
@@ -65,21 +64,21 @@ impl Stage {
             let values = parcel.as_ref().and_then(|parcel| start::unpack(parcel, &Carry).ok());
             values.into_iter().flatten().for_each(|value| drop(Heritage::from_value(value)));
             if let Some(compiled) = &compiled {
-                let _ = run::evaluate(&self.engine, &mut Scope::new(), compiled);
+                let _ = run::evaluate(self.engine, &mut Scope::new(), compiled);
             }
         }
     }
 
     /// The engine.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        self.engine
     }
 
     /// Loads the program and does the job, as often as the program grows; gives the exit code.
     pub fn perform(&self, job: Job) -> i32 {
         self.job.replace(Some(job));
         let code = self.live();
-        atexit::run(&self.engine);
+        atexit::run(self.engine);
         code
     }
 
@@ -126,7 +125,7 @@ impl Stage {
     }
 
     fn compile_and_evaluate(&self, program: &Program) -> Option<i32> {
-        match program.compile(&self.engine, Some(TAIL)) {
+        match program.compile(self.engine, Some(TAIL)) {
             Ok(ast) => self.evaluate(&Compiler::new().compile(&ast).into_shared()),
             Err(unreadable) => {
                 time::eprint(&report::unreadable(&unreadable));
@@ -136,7 +135,7 @@ impl Stage {
     }
 
     fn evaluate(&self, compiled: &run::Compiled) -> Option<i32> {
-        match run::evaluate(&self.engine, &mut Scope::new(), compiled) {
+        match run::evaluate(self.engine, &mut Scope::new(), compiled) {
             Ok(_) => None,
             error => Some(run::outcome(&error)),
         }

@@ -3,8 +3,8 @@
 use rhai::{Dynamic, Engine};
 
 use super::raise::{RhaiResult, interrupted};
-use super::runtime;
 use super::signature::Signature;
+use super::{runtime, terminal};
 use crate::arena::segment;
 use crate::arena::table::{self, Waiting};
 use crate::sync::wait::sleep_until;
@@ -75,7 +75,8 @@ pub fn eprint(text: &str) {
 }
 
 fn write(stream: output::Stream, text: &str) {
-    let mut line = String::with_capacity(text.len() + 1);
+    let mut line = String::with_capacity(text.len() + 8);
+    line.push_str(terminal::before_a_line(stream));
     line.push_str(text);
     line.push('\n');
     let others = segment::is_open() && !table::is_alone();

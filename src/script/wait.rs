@@ -3,6 +3,7 @@
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
 use super::connection::Connection;
+use super::pool::AsyncResult;
 use super::process::Process;
 use super::queue;
 use super::raise::{Raise, RhaiResult, interrupted, raise};
@@ -55,7 +56,10 @@ fn watched(object: &Dynamic) -> Result<Box<dyn Watched>, Raise> {
     if let Some(channel) = queue::channel(object)? {
         return Ok(Box::new(channel));
     }
-    let kinds = "connections, queues, processes and their sentinels";
+    if let Some(result) = object.read_lock::<AsyncResult>() {
+        return Ok(Box::new(result.clone()));
+    }
+    let kinds = "connections, queues, processes and their sentinels, and results of pools";
     Err(raise("TypeError", format!("wait() takes {kinds}, not {}", described(object))))
 }
 

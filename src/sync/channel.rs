@@ -13,7 +13,7 @@
 //!    chunk, so a channel that keeps up stays in a few warm cache lines.
 //! 4. A chunk that was read to its end is kept as the spare, or freed if there is one.
 //! 5. A *claim* is a word that names what a worker works at: it is filled in the commit that takes the
-//!    task and emptied in the commit that puts the result, so a dead worker's claim says what is lost.
+//!    task and changed in the commit that puts a result, so a dead worker's claim says what is lost.
 //!
 //! Owner death: the guard completes a commit; hands and bundles are swept; sleepers look again after a
 //! slice at most (see `wait`).
@@ -21,7 +21,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::chunk::{self, FIRST, START};
-use super::wait::{GaveUp, WaitPoint};
+use super::wait::{Counted, GaveUp, WaitPoint};
 use super::watch::Watched;
 use crate::arena::blocks::{Block, OutOfMemory, Use};
 use crate::arena::bundle::Bundle;
@@ -46,6 +46,8 @@ struct Layout {
     closed: AtomicU64,
     items: WaitPoint,
     room: WaitPoint,
+    /// Messages that have to be there before who sleeps for them is woken.
+    enough: AtomicU64,
     // What follows is on a cache line of its own, which each message only reads.
     /// Bytes it may hold; 0 is no limit. A message that has no room even alone is put all the same, and its
     /// producer waits until it is taken.
@@ -165,6 +167,7 @@ impl Channel {
                 &layout.spare,
                 &layout.closed,
                 &layout.done,
+                &layout.enough,
             ] {
                 word.store(0, Ordering::Relaxed);
             }
@@ -292,26 +295,32 @@ impl Channel {
         wakeup.send();
     }
 
-    /// Takes the oldest message. If none comes before a sleep ends, for whatever reason, gives up with
-    /// [`GaveUp::TimedOut`]: the caller has something else to look at, and comes back.
-    ///
-    /// # Errors
-    /// [`TakeError`].
-    pub fn take_or_look(&self, buffer: &mut Vec<u8>) -> Result<Message, TakeError> {
-        if let Ok(message) = self.take(buffer, Deadline::after(Some(0.0))) {
-            return Ok(message);
-        }
+    /// Takes the oldest message, if there is one: it does not wait, and looks after nothing else.
+    pub fn take_now(&self, buffer: &mut Vec<u8>) -> Option<Message> {
         let layout = self.layout();
-        let ticket = {
-            let _held = layout.object.guard.lock();
-            (layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed))
-                .then(|| layout.items.enter())
-        };
-        if let Some(ticket) = ticket {
-            waiting_for(Waiting::Result, self.offset(), || layout.items.sleep(ticket, Deadline::Never))
-                .map_err(TakeError::GaveUp)?;
+        buffer.clear();
+        loop {
+            let held = layout.object.guard.lock();
+            if layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed) {
+                return None;
+            }
+            let Some(message) = take::one(layout, &held, buffer, None) else {
+                take::next_chunk(layout, held);
+                continue;
+            };
+            self.made_room(held);
+            return Some(message);
         }
-        self.take(buffer, Deadline::after(Some(0.0)))
+    }
+
+    /// Counts this process as one that sleeps until `enough` messages are there; `None` if one is. For the only
+    /// consumer of a channel, which does not wait for ever: it has to look now and then whether so many will come.
+    pub fn count_me(&self, enough: u64) -> Option<Counted> {
+        let layout = self.layout();
+        let _held = layout.object.guard.lock();
+        layout.enough.store(enough, Ordering::Relaxed);
+        (layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed))
+            .then(|| Counted { point: &layout.items, ticket: layout.items.enter() })
     }
 }
 

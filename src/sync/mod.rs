@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `wait` | sleeping on a word in slices, and being told why one woke |
 //! | `watch` | waiting for the first of several things |
+//! | `meanwhile` | what a process looks after while it waits for something else |
 //! | `channel` | messages, many producers, many consumers |
 //! | `chunk` | where a channel's messages lie |
 //! | `draft` | a message that is being written |
@@ -28,6 +29,7 @@ pub mod end;
 pub mod endpoint;
 pub mod event;
 pub mod lock;
+pub mod meanwhile;
 pub mod passage;
 pub mod readiness;
 pub mod rlock;

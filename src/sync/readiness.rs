@@ -2,7 +2,8 @@
 
 use std::os::fd::BorrowedFd;
 
-use super::wait::{GaveUp, SLICE, before_sleep};
+use super::meanwhile;
+use super::wait::{GaveUp, before_sleep};
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::{self, Want};
 use crate::sys::futex::Wake;
@@ -19,10 +20,11 @@ pub fn sleep_on_descriptors(
     deadline: Deadline,
 ) -> Result<(), GaveUp> {
     before_sleep();
+    let longest = meanwhile::look().longest();
     if signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }
-    let Some(slice) = deadline.slice(SLICE) else { return Err(GaveUp::TimedOut) };
+    let Some(slice) = deadline.slice(longest) else { return Err(GaveUp::TimedOut) };
     let woken = descriptor::poll(wanted, ready, slice);
     if woken == Wake::Signal && signal::interrupted() {
         return Err(GaveUp::Interrupted);

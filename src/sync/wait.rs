@@ -18,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::meanwhile;
 use crate::arena::{sweep, table};
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Wake};
@@ -53,7 +54,12 @@ pub struct Wakeup<'a> {
     watchers: bool,
 }
 
-impl Wakeup<'_> {
+impl<'a> Wakeup<'a> {
+    /// Nobody is concerned yet.
+    pub fn nobody(point: &'a WaitPoint) -> Self {
+        Self { point, sleepers: 0, watchers: false }
+    }
+
     /// Wakes them.
     #[inline]
     pub fn send(self) {
@@ -127,6 +133,12 @@ impl WaitPoint {
     /// [`GaveUp`] at the deadline or at Ctrl-C.
     pub fn sleep(&self, ticket: Ticket, deadline: Deadline) -> Result<(), GaveUp> {
         let result = sleep_on(&self.sequence, ticket.0, deadline);
+        self.leave(ticket);
+        result
+    }
+
+    /// A sleeper is awake again.
+    fn leave(&self, ticket: Ticket) {
         if self.sequence.load(Ordering::Relaxed) == ticket.0 {
             // Nobody woke us, so nobody took us off the count. A waker may do so at this very moment:
             // then the count is one too low, which invariant 3's slices make good.
@@ -134,7 +146,6 @@ impl WaitPoint {
             let one_less = sleepers.saturating_sub(1);
             let _ = self.sleepers.compare_exchange(sleepers, one_less, Ordering::Relaxed, Ordering::Relaxed);
         }
-        result
     }
 }
 
@@ -155,17 +166,57 @@ pub(super) fn before_sleep() {
     }
 }
 
-/// Sleeps while `word` holds `expected`: at most a slice, and not past the deadline.
+/// A wait point on which this process is counted as a sleeper, while it sleeps on another word as well.
+#[must_use]
+pub struct Counted {
+    /// The wait point.
+    pub(super) point: &'static WaitPoint,
+    /// What was counted.
+    pub(super) ticket: Ticket,
+}
+
+impl Counted {
+    /// The word that changes, and what it holds until then.
+    pub(super) fn word(&self) -> (&AtomicU32, u32) {
+        (&self.point.sequence, self.ticket.0)
+    }
+
+    /// Awake again.
+    pub(super) fn leave(self) {
+        self.point.leave(self.ticket);
+    }
+}
+
+/// Sleeps while `word` holds `expected`: at most a slice, and not past the deadline. Before that, this process
+/// does what else it looks after (see `meanwhile`).
 ///
 /// # Errors
 /// [`GaveUp`] at the deadline or at Ctrl-C.
 pub fn sleep_on(word: &AtomicU32, expected: u32, deadline: Deadline) -> Result<(), GaveUp> {
     before_sleep();
+    let look = meanwhile::look();
     if signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }
-    let Some(slice) = deadline.slice(SLICE) else { return Err(GaveUp::TimedOut) };
-    let woken = futex::wait(word, expected, slice);
+    let woken = meanwhile::sleep(Some((word, expected)), look, deadline)?;
+    if woken == Wake::Signal && signal::interrupted() {
+        return Err(GaveUp::Interrupted);
+    }
+    Ok(())
+}
+
+/// Does what this process looks after while it waits, then sleeps until there is more of it: at most a slice, and
+/// not past the deadline.
+///
+/// # Errors
+/// [`GaveUp`] at the deadline or at Ctrl-C.
+pub fn rest(deadline: Deadline) -> Result<(), GaveUp> {
+    before_sleep();
+    let look = meanwhile::look();
+    if signal::interrupted() {
+        return Err(GaveUp::Interrupted);
+    }
+    let woken = meanwhile::sleep(None, look, deadline)?;
     if woken == Wake::Signal && signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }

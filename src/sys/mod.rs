@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod clock;
+pub mod command;
 pub mod descriptor;
 pub mod environment;
 pub mod futex;

@@ -34,3 +34,30 @@ pub fn raise_stack_limit(wanted: u64) -> u64 {
     }
     target
 }
+
+/// Bytes of memory that only this process has: what it shares with others is not its own.
+pub fn own_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let mut pages = text.split(' ').skip(1).filter_map(|count| count.parse::<u64>().ok());
+    let resident = pages.next().unwrap_or(0);
+    resident.saturating_sub(pages.next().unwrap_or(0)) * super::memory::page_size() as u64
+}
+
+/// How many processes the kernel has killed in this process's cgroup because its memory was used up; `None` if
+/// it does not say.
+pub fn out_of_memory_kills() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let events = groups.lines().find_map(|line| match line.split_once(':')?.1.split_once(':')? {
+        ("", path) => Some(format!("/sys/fs/cgroup{path}/memory.events")),
+        ("memory", path) => Some(format!("/sys/fs/cgroup/memory{path}/memory.oom_control")),
+        _ => None,
+    })?;
+    // In a container the path may be one that only the host knows: the root is its own group then.
+    let root = if events.ends_with("events") {
+        "/sys/fs/cgroup/memory.events"
+    } else {
+        "/sys/fs/cgroup/memory/memory.oom_control"
+    };
+    let text = std::fs::read_to_string(events).or_else(|_| std::fs::read_to_string(root)).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}

@@ -8,6 +8,7 @@ pub const KINDS: &[(&str, Option<&str>)] = &[
     ("BufferTooShort", Some("ProcessError")),
     ("WorkerLost", Some("ProcessError")),
     ("Deadlock", Some("ProcessError")),
+    ("CancelledError", Some("ProcessError")),
     ("Empty", None),
     ("Full", None),
     ("ShutDown", None),

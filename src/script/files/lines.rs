@@ -12,9 +12,11 @@ use rhai::{Engine, ImmutableString};
 
 use super::path::to_disk;
 use super::{Outcome, fault};
+use crate::script::iterate;
 
 pub fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Lines>("Lines").register_iterator_result::<Lines, ImmutableString>();
+    engine.register_type_with_name::<Lines>("Lines");
+    iterate::register::<Lines, ImmutableString>(engine);
     engine.register_fn("lines", |path: ImmutableString| Lines::open(path));
 }
 

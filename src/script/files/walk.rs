@@ -16,10 +16,12 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::path::{from_disk, to_disk};
 use super::{Outcome, fault, options};
+use crate::script::iterate;
 use crate::wire::Error;
 
 pub fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Walk>("Walk").register_iterator_result::<Walk, Dynamic>();
+    engine.register_type_with_name::<Walk>("Walk");
+    iterate::register::<Walk, Dynamic>(engine);
     engine.register_fn("walk", |dir: ImmutableString| Walk::start(dir, OnError::Raise));
     engine.register_fn("walk", |dir: ImmutableString, on_error: ImmutableString| {
         Walk::start(dir, OnError::named(&on_error)?)

@@ -183,7 +183,7 @@ impl Process {
             return join_parent(id, pid, deadline);
         }
         let child = self.0.borrow().started("join")?;
-        child.borrow_mut().join(deadline).map_err(|_| interrupted())?;
+        children::join(&child, deadline).map_err(|_| interrupted())?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use crate::queue::view::{JoinableQueue, Queue, SimpleQueue, View};
 use crate::script::carry::Carry;
 use crate::script::raise::{Raise, RhaiResult, not_got, not_put, raise};
 use crate::sync::channel::TakeError;
+use crate::sync::wait::GaveUp;
 use crate::sys::clock::Deadline;
 
 /// A queue of some kind, as scripts have it. A clone is the same view of the same queue.
@@ -71,6 +72,20 @@ pub trait End: Clone + 'static {
         match channel.limit() {
             0 => format!("<{} with {} items{closed}>", Self::NAME, channel.len()),
             limit => format!("<{} with {} of {limit} items{closed}>", Self::NAME, channel.len()),
+        }
+    }
+
+    /// The next value for one who goes through it, if there is one now.
+    fn poll(&self) -> Result<Option<Option<Dynamic>>, Raise> {
+        let view = self.view();
+        if view.closed.get() {
+            return Err(self.closed());
+        }
+        view.used.set(true);
+        match view.queue.get(&Carry, Deadline::after(Some(0.0))) {
+            Err(ReceiveError::Take(TakeError::Closed)) => Ok(Some(None)),
+            Err(ReceiveError::Take(TakeError::GaveUp(GaveUp::TimedOut))) => Ok(None),
+            result => result.map(|value| Some(Some(value))).map_err(not_got),
         }
     }
 

@@ -9,8 +9,8 @@ mod end;
 use rhai::{Dynamic, Engine, NativeCallContext};
 
 use super::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise};
-use super::runtime;
 use super::signature::{Arguments, Signature};
+use super::{iterate, runtime};
 use crate::process::method::Method;
 use crate::queue::view::{JoinableQueue, Queue, SimpleQueue};
 use crate::queue::{Flavor, Queue as Shared};
@@ -31,6 +31,15 @@ static JOIN: Signature = Signature { name: "JoinableQueue.join", parameters: &["
 
 /// The names registered here that are functions of a script's top level.
 pub const NAMES: &[&str] = &["Queue", "JoinableQueue", "SimpleQueue"];
+
+/// The next item for one who goes through the queue: `None` if there is none now, `Some(None)` if there will be
+/// none.
+///
+/// # Errors
+/// As those of `get`.
+pub fn poll<T: End>(queue: &T) -> Result<Option<Option<Dynamic>>, Raise> {
+    queue.poll()
+}
 
 /// The shared object, if `value` is a queue.
 pub fn offset(value: &Dynamic) -> Option<u64> {
@@ -80,8 +89,8 @@ pub fn register(engine: &mut Engine) {
     common::<Queue>(engine);
     common::<JoinableQueue>(engine);
     common::<SimpleQueue>(engine);
-    engine.register_iterator_result::<Queue, Dynamic>();
-    engine.register_iterator_result::<JoinableQueue, Dynamic>();
+    iterate::register::<Queue, Dynamic>(engine);
+    iterate::register::<JoinableQueue, Dynamic>(engine);
     engine.register_fn("task_done", |queue: &mut JoinableQueue| -> Result<(), Raise> {
         let done = queue.view().channel().task_done();
         if done { Ok(()) } else { Err(raise("ValueError", "task_done() called too many times")) }

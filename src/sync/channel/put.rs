@@ -9,6 +9,7 @@ use crate::arena::segment::nowhere;
 use crate::arena::table::{Waiting, waiting_for};
 use crate::sync::chunk::{self, LATER, START};
 use crate::sync::draft::{Body, Draft};
+use crate::sync::wait::Wakeup;
 use crate::sys::clock::Deadline;
 
 impl Channel {
@@ -17,10 +18,10 @@ impl Channel {
     /// # Errors
     /// [`PutError`]; the channel is then as it was.
     pub fn put(&self, message: &[u8], references: &[u64], deadline: Deadline) -> Result<(), PutError> {
-        self.put_for(message, references, deadline, nowhere())
+        self.put_for(message, references, deadline, (nowhere(), 0))
     }
 
-    /// As [`Channel::put`], and empties `claim` in the same commit (invariant 5).
+    /// As [`Channel::put`], and gives a claim its new value in the same commit (invariant 5).
     ///
     /// # Errors
     /// [`PutError`]; the channel and the claim are then as they were.
@@ -29,7 +30,7 @@ impl Channel {
         message: &[u8],
         references: &[u64],
         deadline: Deadline,
-        claim: &AtomicU64,
+        claim: (&AtomicU64, u64),
     ) -> Result<(), PutError> {
         self.put_body(Body::of(message)?, references, deadline, claim)
     }
@@ -44,7 +45,7 @@ impl Channel {
         references: &[u64],
         deadline: Deadline,
     ) -> Result<(), PutError> {
-        self.put_body(draft.seal()?, references, deadline, nowhere())
+        self.put_body(draft.seal()?, references, deadline, (nowhere(), 0))
     }
 
     fn put_body(
@@ -52,7 +53,7 @@ impl Channel {
         body: Body<'_>,
         references: &[u64],
         deadline: Deadline,
-        claim: &AtomicU64,
+        claim: (&AtomicU64, u64),
     ) -> Result<(), PutError> {
         let layout = self.layout();
         let bundle = if references.is_empty() { None } else { Some(Bundle::new(references)?) };
@@ -90,13 +91,13 @@ impl Channel {
             if tail + size + 8 <= blocks::capacity(tail_chunk) {
                 chunk::write(tail_chunk, tail, length, message, bundle_at, block_at);
                 let visible = [(&layout.tail, tail + size), (&layout.put, put + 1)];
-                if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim, nowhere()) {
+                if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim.0, nowhere()) {
                     held.commit(visible);
                 } else {
                     let [tail, put] = visible;
-                    held.commit([tail, put, (bundle_hand, 0), (block_hand, 0), (claim, 0)]);
+                    held.commit([tail, put, (bundle_hand, 0), (block_hand, 0), claim]);
                 }
-                break (layout.items.changed(), put);
+                break (self.news(there + 1), put);
             }
             let spare = layout.spare.load(Ordering::Relaxed);
             let (next, source) = match &fresh {
@@ -119,14 +120,14 @@ impl Channel {
                 (source, 0),
                 (bundle_hand, 0),
                 (block_hand, 0),
-                (claim, 0),
+                claim,
             ]);
             if spare == 0
                 && let Some(chunk) = fresh.take()
             {
                 chunk.published();
             }
-            break (layout.items.changed(), put);
+            break (self.news(there + 1), put);
         };
         if let Some(bundle) = bundle {
             bundle.published();
@@ -140,6 +141,16 @@ impl Channel {
             self.wait_until_taken(number)?;
         }
         Ok(())
+    }
+
+    /// There are `there` messages now: whom that concerns. Under the guard.
+    fn news(&self, there: u64) -> Wakeup<'static> {
+        let layout = self.layout();
+        if there >= layout.enough.load(Ordering::Relaxed) {
+            layout.items.changed()
+        } else {
+            Wakeup::nobody(&layout.items)
+        }
     }
 
     /// Waits until message `number` was taken.

@@ -107,7 +107,9 @@ fn a_claim_is_filled_by_taking_and_emptied_by_putting() {
     let mut buffer = Vec::new();
     tasks.take_for(&mut buffer, now(), Some(claim), Waiting::Task).expect("a task");
     assert_eq!(claim.load(Ordering::Relaxed), 77);
-    results.put_for(b"done", &[], now(), claim).expect("room");
+    results.put_for(b"half", &[], now(), (claim, 78)).expect("room");
+    assert_eq!(claim.load(Ordering::Relaxed), 78);
+    results.put_for(b"done", &[], now(), (claim, 0)).expect("room");
     assert_eq!(claim.load(Ordering::Relaxed), 0);
 }
 

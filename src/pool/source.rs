@@ -1,0 +1,57 @@
+//! Where the items of a call come from, one at a time.
+
+use rhai::{Array, Dynamic};
+
+use crate::wire::Raised;
+
+/// What a source gives when it is asked.
+#[derive(Debug)]
+pub enum Next {
+    /// An item.
+    Item(Dynamic),
+    /// Nothing now; more may come.
+    Pending,
+    /// There are no more.
+    End,
+    /// It failed, and gives no more.
+    Failed(Raised),
+}
+
+/// Gives items until it ends. It may call functions of the script, so it is asked while nothing is borrowed.
+pub trait Source {
+    /// The next item.
+    fn next(&mut self) -> Next;
+
+    /// How many are left, if that is known.
+    fn left(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether items are there already, so that many may be taken at one time.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
+}
+
+/// The items of an array.
+pub struct Items(std::vec::IntoIter<Dynamic>);
+
+impl From<Array> for Items {
+    fn from(items: Array) -> Self {
+        Self(items.into_iter())
+    }
+}
+
+impl Source for Items {
+    fn next(&mut self) -> Next {
+        self.0.next().map_or(Next::End, Next::Item)
+    }
+
+    fn left(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+}
