@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::process::{End, signal_on_parent_death};
+use super::process::{End, OwnProgram, signal_on_parent_death};
 
 /// How often it is asked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
@@ -41,6 +41,7 @@ pub fn run(
     input: &[u8],
     mut go_on: impl FnMut() -> bool,
 ) -> io::Result<Option<Finished>> {
+    let _own = OwnProgram::expect();
     let parent = super::identity::pid();
     let tied = move || {
         signal_on_parent_death(libc::SIGKILL);

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -119,9 +120,34 @@ pub fn look(pid: u32) -> Seen {
     }
 }
 
+/// Other programs that this process runs now.
+static PROGRAMS: AtomicU32 = AtomicU32::new(0);
+
+/// While this lives, the process waits for a program of its own, which nobody else may take away: [`any_ended`]
+/// finds nothing.
+#[must_use]
+pub(super) struct OwnProgram(());
+
+impl OwnProgram {
+    /// Before it is started.
+    pub(super) fn expect() -> Self {
+        PROGRAMS.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for OwnProgram {
+    fn drop(&mut self) {
+        PROGRAMS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A child of this process that has ended, if there is one, whoever started it. Its zombie stays. Only system
 /// calls.
 pub fn any_ended() -> Option<u32> {
+    if PROGRAMS.load(Ordering::SeqCst) != 0 {
+        return None;
+    }
     // SAFETY: the call filled this field, or left zeros if all children run.
     let found = unsafe { ask(libc::P_ALL, 0)?.si_pid() };
     u32::try_from(found).ok().filter(|pid| *pid != 0)
