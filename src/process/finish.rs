@@ -18,6 +18,8 @@ const GRACE: f64 = 5.0;
 
 /// How often [`kill_tree`] looks again, and how long it waits in between.
 const PATIENCE: u32 = 500;
+/// How often [`take_leave`] looks, with the same pause.
+const FAREWELL: u32 = 50;
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// The exit code after Ctrl-C, as shells have it.
@@ -44,6 +46,9 @@ pub fn finish(code: i32) -> ! {
         end_all(&is_server);
     }
     leave_no_names();
+    if table::is_first() {
+        take_leave();
+    }
     sweep::myself();
     process::exit_now(code)
 }
@@ -53,6 +58,19 @@ fn leave_no_names() {
     if table::is_first() && table::watcher().is_some() {
         watcher::clean_up();
         kill_all(&is_watcher);
+    }
+}
+
+/// Takes away what ends with those that have just ended: the programs they ran. One that lives on, because it
+/// was meant to, is not waited for.
+fn take_leave() {
+    for _ in 0..FAREWELL {
+        table::reap_children();
+        if !process::has_children() {
+            return;
+        }
+        let never = AtomicU32::new(0);
+        futex::wait(&never, 0, MOMENT);
     }
 }
 

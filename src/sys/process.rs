@@ -153,6 +153,11 @@ pub fn any_ended() -> Option<u32> {
     u32::try_from(found).ok().filter(|pid| *pid != 0)
 }
 
+/// Whether this process has children, whoever started them.
+pub fn has_children() -> bool {
+    ask(libc::P_ALL, 0).is_some()
+}
+
 /// Asks after children that have ended; `None` if this process has no such children.
 fn ask(which: libc::idtype_t, id: u32) -> Option<libc::siginfo_t> {
     // SAFETY: all zeros is a value of this structure.
