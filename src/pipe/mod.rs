@@ -4,13 +4,10 @@
 //! the same, and its sender waits until it is received. A message is received whole or not at all, however many
 //! processes use an end.
 
-use std::cell::RefCell;
-
 use rhai::Dynamic;
 
 use crate::arena::blocks::OutOfMemory;
 use crate::sync::channel::{Channel, PutError, TakeError};
-use crate::sync::draft::Draft;
 use crate::sync::end::{self, End};
 use crate::sync::watch::Watched;
 use crate::sys::clock::Deadline;
@@ -18,12 +15,6 @@ use crate::wire::{self, EncodeError, Handles};
 
 /// Bytes that a pipe holds in each direction.
 const CAPACITY: u64 = 64 << 10;
-
-thread_local! {
-    /// What is being sent, with the objects that it refers to, and what has been received: inline ones only.
-    static OUT: RefCell<(Draft, Vec<u64>)> = const { RefCell::new((Draft::empty(), Vec::new())) };
-    static IN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// One end of a pipe; a clone is the same end.
 #[derive(Clone, Debug)]
@@ -129,9 +120,7 @@ impl PipeEnd {
     /// [`SendError`]; nothing was sent then.
     pub fn send(&self, value: &Dynamic, handles: &dyn Handles) -> Result<(), SendError> {
         let outbox = self.outbox()?;
-        OUT.with_borrow_mut(|(draft, references)| {
-            draft.clear();
-            references.clear();
+        wire::with_draft(|draft, references| {
             wire::encode(value, "value", handles, draft, references)?;
             Ok(outbox.put_draft(draft, references, Deadline::Never)?)
         })
@@ -143,8 +132,7 @@ impl PipeEnd {
     /// [`SendError`]; nothing was sent then.
     pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendError> {
         let outbox = self.outbox()?;
-        OUT.with_borrow_mut(|(draft, _)| {
-            draft.clear();
+        wire::with_draft(|draft, _| {
             wire::encode_blob(bytes, draft);
             Ok(outbox.put_draft(draft, &[], Deadline::Never)?)
         })
@@ -156,7 +144,7 @@ impl PipeEnd {
     /// [`ReceiveError`].
     pub fn receive<T>(&self, read: impl FnOnce(&[u8], &[u64]) -> T) -> Result<T, ReceiveError> {
         let inbox = self.inbox()?;
-        IN.with_borrow_mut(|buffer| {
+        wire::with_buffer(|buffer| {
             let message = inbox.take(buffer, Deadline::Never)?;
             Ok(read(message.bytes(buffer), &message.references()))
         })

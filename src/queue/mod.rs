@@ -9,21 +9,12 @@
 
 pub mod view;
 
-use std::cell::RefCell;
-
 use rhai::Dynamic;
 
 use crate::arena::blocks::OutOfMemory;
 use crate::sync::channel::{Channel, PutError, Shape, TakeError};
-use crate::sync::draft::Draft;
 use crate::sys::clock::Deadline;
 use crate::wire::{self, DecodeError, EncodeError, Handles};
-
-thread_local! {
-    /// What is being put, with the objects that it refers to, and what has been got: inline ones only.
-    static OUT: RefCell<(Draft, Vec<u64>)> = const { RefCell::new((Draft::empty(), Vec::new())) };
-    static IN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// What a `SimpleQueue` holds before `put` waits for a reader, in bytes: as much as a pipe.
 const PIPE: u64 = 64 << 10;
@@ -100,9 +91,7 @@ impl Queue {
     /// # Errors
     /// [`SendError`]; the queue is then as it was.
     pub fn put(&self, value: &Dynamic, handles: &dyn Handles, deadline: Deadline) -> Result<(), SendError> {
-        OUT.with_borrow_mut(|(draft, references)| {
-            draft.clear();
-            references.clear();
+        wire::with_draft(|draft, references| {
             wire::encode(value, "value", handles, draft, references)?;
             Ok(self.0.put_draft(draft, references, deadline)?)
         })
@@ -113,7 +102,7 @@ impl Queue {
     /// # Errors
     /// [`ReceiveError`].
     pub fn get(&self, handles: &dyn Handles, deadline: Deadline) -> Result<Dynamic, ReceiveError> {
-        IN.with_borrow_mut(|buffer| {
+        wire::with_buffer(|buffer| {
             let message = self.0.take(buffer, deadline)?;
             Ok(wire::decode(message.bytes(buffer), &message.references(), handles)?)
         })

@@ -53,6 +53,12 @@ impl<'a> Body<'a> {
     }
 }
 
+impl Default for Draft {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl Draft {
     /// An empty one.
     pub const fn empty() -> Self {

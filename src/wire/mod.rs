@@ -38,6 +38,7 @@
 //! |---|---|
 //! | `format` | the tags and the depth limit |
 //! | `encode`, `refusal` | values to bytes; what can't travel and where it stands |
+//! | `buffers` | what messages are written in and read from |
 //! | `output` | where the bytes are written to |
 //! | `decode`, `cursor` | bytes to values; the bytes that are left |
 //! | `function`, `timestamp` | what a function pointer and a timestamp are in another process |
@@ -45,6 +46,7 @@
 //! | `error`, `kinds` | the `Error` type of scripts and its table of kinds |
 //! | `raised`, `traceback` | an error raised by a script, as another process receives it |
 
+mod buffers;
 mod cursor;
 mod decode;
 mod encode;
@@ -59,6 +61,7 @@ mod refusal;
 mod timestamp;
 mod traceback;
 
+pub use buffers::{with_buffer, with_draft};
 pub use decode::{DecodeError, blob, decode};
 pub use encode::{encode, encode_all, encode_blob};
 pub use error::Error;
