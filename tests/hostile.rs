@@ -173,6 +173,23 @@ fn what_some_other_program_sends_does_not_concern_the_script() {
     session.end();
 }
 
+// covers: misc.21
+#[test]
+fn both_sides_name_their_version_of_the_challenge() {
+    let (session, port) = server();
+    let mut stream = connected(port);
+    let mut handshake = Handshake::of_client(Some(KEY.as_bytes())).expect("randomness");
+    handshake.outgoing()[5] = 9;
+    stream.write_all(handshake.outgoing()).expect("it listens");
+    // The listener says which version it speaks, and has no more to say.
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert_eq!(answer.get(..6), Some(&b"stook\x01"[..]));
+    assert_eq!(visit(port, KEY), "hello to you");
+    session.signal(nix::sys::signal::Signal::SIGKILL);
+    session.end();
+}
+
 // covers: listener.12
 #[test]
 fn a_client_of_a_hostile_listener_ends_with_an_error() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use session::{METHODS, Session, all_pids, below, parent, proc_file};
+use session::{METHODS, Session, all_pids, below, parent, proc_file, runs};
 
 /// How often something is killed: `usual` times, or as often as the environment says.
 fn rounds(usual: usize) -> usize {
@@ -283,7 +283,8 @@ const FRAGILE: &str = r#"
 fn anything_but_the_first_process_is_killed_at_any_moment() {
     let session = Session::start(FRAGILE, &[]);
     let mut killed = 0;
-    while killed < rounds(500) {
+    // Should the first process end, it has said why.
+    while killed < rounds(500) && runs(session.pid().as_raw()) {
         thread::sleep(below(Duration::from_millis(3)));
         if let Some(pid) = any_of(&session.others()) {
             kill_if_there(pid);
