@@ -13,7 +13,9 @@
 //! 1. A line is written in one piece at the end of the file, when its item is finished.
 //! 2. A line that is not whole, because the writer was killed or the machine lost power, or that was changed, counts
 //!    as not there. Before the first write after it, it is ended, so that it spoils no other.
-//! 3. One process at a time has the file: it is locked while it is open.
+//! 3. One process at a time has the file: it is locked while it is open. A child that was forked meanwhile has the
+//!    descriptor too; so the lock is given back in so many words by whoever took it, and who finds it taken looks
+//!    again for a moment: the workers of a job that was killed may not have ended yet.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -32,6 +34,8 @@ pub type Key = [u8; 32];
 const CHECKSUM: usize = 8;
 /// Where a line's result begins, in characters.
 const HEAD: usize = 2 * CHECKSUM + 1 + 2 * 32 + 1;
+/// How long a journal that is in use is waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// How much may be lost with the machine's power.
 const PACE: Duration = Duration::from_secs(1);
 
@@ -42,6 +46,8 @@ pub type Tell = fn(&str);
 pub struct Journal {
     name: String,
     file: File,
+    /// The process that opened and locked it.
+    opener: u32,
     /// The program and the function.
     seed: Sha256,
     /// Where the results are that nobody has asked for yet.
@@ -67,13 +73,9 @@ impl Journal {
                 .with_data("path", name.to_owned())
         };
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fault)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let why = format!("the journal {name:?} is in use by another call or process");
-                return Err(Error::new("OSError", why).with_data("path", name.to_owned()));
-            }
-            Err(TryLockError::Error(error)) => return Err(fault(error)),
+        if !lock(&file).map_err(fault)? {
+            let why = format!("the journal {name:?} is in use by another call or process");
+            return Err(Error::new("OSError", why).with_data("path", name.to_owned()));
         }
         let mut seed = Sha256::new();
         for part in parts {
@@ -83,6 +85,7 @@ impl Journal {
         let mut journal = Self {
             name: name.to_owned(),
             file: file.try_clone().map_err(fault)?,
+            opener: std::process::id(),
             seed,
             known: HashMap::new(),
             skipped: 0,
@@ -181,6 +184,28 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.opener == std::process::id() {
+            // What can't be unlocked is unlocked when the last descriptor is closed.
+            let _ = self.file.unlock();
+        }
+    }
+}
+
+/// Locks the file, or says after a moment that another has it.
+fn lock(file: &File) -> std::io::Result<bool> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= PATIENCE => return Ok(false),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PATIENCE / 50),
+        }
+    }
+}
+
 fn checksum(body: &[u8]) -> [u8; CHECKSUM] {
     let hash = Sha256::digest(body);
     hash.first_chunk().copied().unwrap_or_default()
@@ -230,6 +255,17 @@ mod tests {
         drop(again);
         let mut other = Journal::open("j", &path, [b"program", b"other"], |_| {}).expect("a journal");
         assert_eq!(result(&mut other, b"a"), None, "another function");
+    }
+
+    #[test]
+    fn a_child_that_was_forked_meanwhile_keeps_no_journal() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let journal = open(&path).expect("a journal");
+        let heir = journal.file.try_clone().expect("what a fork does to a descriptor");
+        drop(journal);
+        open(&path).expect("it was given back");
+        drop(heir);
     }
 
     #[test]
