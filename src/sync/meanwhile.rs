@@ -10,9 +10,10 @@
 //!    off the count afterwards (see `wait`, invariant 1): nothing that comes in between is missed.
 
 use std::cell::Cell;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::glance;
 use super::wait::{Counted, GaveUp, SLICE};
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Wake};
@@ -78,6 +79,11 @@ pub(super) fn sleep(word: Option<(&AtomicU32, u32)>, look: Look, deadline: Deadl
 }
 
 fn sleep_on_all(word: Option<(&AtomicU32, u32)>, watched: &[Counted], slice: Duration) -> Wake {
+    let changed = |(word, expected): (&AtomicU32, u32)| word.load(Ordering::Acquire) != expected;
+    let awaited = word.is_some() || !watched.is_empty();
+    if awaited && glance::until(|| word.is_some_and(changed) || watched.iter().any(|at| changed(at.word()))) {
+        return Wake::Woken;
+    }
     let never = AtomicU32::new(0);
     match (word, watched) {
         (None, []) => futex::wait(&never, 0, slice),

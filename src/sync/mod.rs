@@ -3,6 +3,7 @@
 //! | file | concept |
 //! |---|---|
 //! | `wait` | sleeping on a word in slices, and being told why one woke |
+//! | `glance` | looking on for a moment before going to sleep |
 //! | `watch` | waiting for the first of several things |
 //! | `meanwhile` | what a process looks after while it waits for something else |
 //! | `channel` | messages, many producers, many consumers |
@@ -28,6 +29,7 @@ pub mod draft;
 pub mod end;
 pub mod endpoint;
 pub mod event;
+mod glance;
 pub mod lock;
 pub mod meanwhile;
 pub mod passage;

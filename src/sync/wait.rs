@@ -228,9 +228,8 @@ pub fn rest(deadline: Deadline) -> Result<(), GaveUp> {
 /// # Errors
 /// [`GaveUp::Interrupted`] at Ctrl-C.
 pub fn sleep_until(deadline: Deadline) -> Result<(), GaveUp> {
-    let never = AtomicU32::new(0);
     loop {
-        match sleep_on(&never, 0, deadline) {
+        match rest(deadline) {
             Ok(()) => {}
             Err(GaveUp::TimedOut) => return Ok(()),
             Err(GaveUp::Interrupted) => return Err(GaveUp::Interrupted),

@@ -1,10 +1,20 @@
 //! What the machine lets this process have: processors, memory, stack.
 
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
 
 /// Processors that this process may use: at least 1. Affinity and the cgroup's quota are respected.
 pub fn cpu_count() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Whether this process may use one processor only, going by its affinity: cheaper to ask than [`cpu_count`].
+pub fn one_processor() -> bool {
+    sched_getaffinity(Pid::from_raw(0)).is_ok_and(|set| {
+        let processors = (0..CpuSet::count()).filter(|number| set.is_set(*number).unwrap_or(false));
+        processors.take(2).count() < 2
+    })
 }
 
 /// Bytes of memory that this machine, or the cgroup it gave us, has in all.
