@@ -3,7 +3,7 @@
 //! `cargo bench` runs every row of the table below, `cargo bench -- NAME..` those whose name contains one of the
 //! names, `--rounds N` sets the number of rounds. Within a round both sides run, in turns first, so that what
 //! else the machine does hits both. A row's figure is the median over the rounds of the ratio other time / stook
-//! time: above 1, stook is faster. Absolute times depend on the machine, ratios hardly. A row for which the
+//! time, or of the memory that they need: above 1, stook is faster, or smaller. Absolute times depend on the machine, ratios hardly. A row for which the
 //! machine lacks something is skipped.
 
 mod side;
@@ -27,10 +27,12 @@ struct Row {
     target: Option<f64>,
     /// Both sides print the same lines, apart from their order.
     same_lines: bool,
+    /// What is compared is memory, in MiB, and not time.
+    memory: bool,
 }
 
 const fn row(name: &'static str, stook: Side, other: Side, target: Option<f64>) -> Row {
-    Row { name, stook, other, target, same_lines: false }
+    Row { name, stook, other, target, same_lines: false, memory: false }
 }
 
 /// Two scripts of one name.
@@ -43,8 +45,8 @@ const fn start(name: &'static str, arguments: &'static [&'static str], target: f
     row(name, Side::Pair("start", arguments), Side::Python("start", arguments), Some(target))
 }
 
-/// The same work on shared memory.
-const fn shared(
+/// Two scripts of one name with the same arguments.
+const fn with(
     name: &'static str,
     pair: &'static str,
     arguments: &'static [&'static str],
@@ -72,13 +74,36 @@ const ROWS: &[Row] = &[
     pair("blob_64m", 5.0),
     row("socket_echo", Side::Pair("socket_echo", &[]), Side::Python("socket_echo", &[]), None),
     row("lock_free", Side::Pair("lock_free", &[]), Side::Python("lock_free", &[]), None),
-    shared("value_add", "value_add", &["1"], 2.0),
-    shared("value_add_4", "value_add", &["4"], 2.0),
+    with("value_add", "value_add", &["1"], 2.0),
+    with("value_add_4", "value_add", &["4"], 2.0),
     row("value_step", Side::Pair("value_step", &["1"]), Side::Python("value_add", &["1"]), Some(2.0)),
     row("value_step_4", Side::Pair("value_step", &["4"]), Side::Python("value_add", &["4"]), Some(2.0)),
-    shared("array_get", "array_access", &["get"], 1.0),
-    shared("array_set", "array_access", &["set"], 1.0),
-    shared("array_sum", "array_sum", &[], 20.0),
+    with("array_get", "array_access", &["get"], 1.0),
+    with("array_set", "array_access", &["set"], 1.0),
+    with("array_sum", "array_sum", &[], 20.0),
+    with("pool_map", "pool_map", &["0"], 1.0),
+    with("pool_map_1", "pool_map", &["1"], 30.0),
+    pair("pool_apply", 4.0),
+    pair("pool_captured", 10.0),
+    with("pool_8_spawn", "pool_create", &["spawn"], 10.0),
+    with("pool_8_fork", "pool_create", &["fork"], 10.0),
+    with("pool_8_server", "pool_create", &["forkserver"], 10.0),
+    row(
+        "pool_busy",
+        Side::Pair("pool_busy", &["pool"]),
+        Side::Pair("pool_busy", &["plain"]),
+        Some(0.95),
+    ),
+    // As much memory for ten million items as for a hundred thousand.
+    Row {
+        memory: true,
+        ..row(
+            "pool_imap_10m",
+            Side::Pair("pool_imap", &["10000000"]),
+            Side::Pair("pool_imap", &["100000"]),
+            Some(0.95),
+        )
+    },
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),
     same(row("checksums", Side::Job("checksums", "2"), Side::PythonJob("checksums", "2"), None)),
@@ -167,10 +192,14 @@ impl Row {
             self.name,
             ratio,
             format!("{least:.2}..{most:.2}"),
-            time(median(&figures.stook)),
-            time(median(&figures.other)),
+            self.amount(median(&figures.stook)),
+            self.amount(median(&figures.other)),
             self.other.title(),
         )
+    }
+
+    fn amount(&self, figure: f64) -> String {
+        if self.memory { format!("{figure:.1} MiB") } else { time(figure) }
     }
 }
 

@@ -85,7 +85,7 @@ impl Side {
     }
 
     /// One run: its time in seconds and what it printed. The scripts of `benches/pairs` say their time in a line
-    /// `seconds: X`; all else is timed as a whole process.
+    /// `seconds: X`, or what memory they needed in a line `MiB: X`; all else is timed as a whole process.
     ///
     /// # Errors
     /// If the machine lacks what it needs, or it fails.
@@ -105,8 +105,11 @@ impl Side {
         if !matches!(self, Side::Pair(..) | Side::Python(..)) {
             return Ok((elapsed, stdout));
         }
-        let printed = stdout.lines().find_map(|line| line.strip_prefix("seconds:")?.trim().parse().ok());
-        Ok((printed.ok_or_else(|| format!("{} printed no `seconds:`", self.title()))?, stdout))
+        let printed = stdout.lines().find_map(|line| {
+            let figure = line.strip_prefix("seconds:").or_else(|| line.strip_prefix("MiB:"));
+            figure?.trim().parse().ok()
+        });
+        Ok((printed.ok_or_else(|| format!("{} printed no `seconds:` or `MiB:`", self.title()))?, stdout))
     }
 }
 
