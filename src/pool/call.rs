@@ -213,11 +213,14 @@ impl Call {
     /// What became of item `index`.
     pub fn settle(&mut self, index: usize, settled: Settled) {
         self.settled += 1;
-        let settled = match (self.keys.remove(&index), self.journal.as_mut(), settled) {
-            (Some(key), Some(journal), Ok(value)) => {
-                journal.record(&key, &value).map(|()| value).map_err(Failure::Lost)
-            }
-            (.., settled) => settled,
+        let settled = match self.journal.as_mut() {
+            Some(journal) => match (self.keys.remove(&index), settled) {
+                (Some(key), Ok(value)) => {
+                    journal.record(&key, &value).map(|()| value).map_err(Failure::Lost)
+                }
+                (_, settled) => settled,
+            },
+            None => settled,
         };
         if self.given_up.is_some() {
             return;
@@ -228,6 +231,18 @@ impl Call {
         };
         self.gather.put(index, settled);
         self.show();
+    }
+
+    /// A row of items, from `first` on, has these results.
+    pub fn settle_row(&mut self, first: usize, row: Array) {
+        if self.journal.is_some() {
+            return (first..).zip(row).for_each(|(index, value)| self.settle(index, Ok(value)));
+        }
+        self.settled += row.len();
+        if self.given_up.is_none() {
+            self.gather.put_row(first, row);
+            self.show();
+        }
     }
 
     /// Several items are settled by one failure.

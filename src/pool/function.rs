@@ -1,11 +1,10 @@
-//! The function of a call, as workers find it: packed once for all tasks, and kept for the next call if it is
-//! small.
+//! The function of a call, as workers find it: packed once for all tasks, and kept for the next call if it has
+//! captured nothing. What one has captured is sent with each call: tasks may change it, where they run.
 
 use std::rc::Rc;
 
-use rhai::Dynamic;
+use rhai::{Dynamic, FnPtr};
 
-use super::worker::SMALL;
 use crate::arena::parcel::Parcel;
 use crate::process::start::{self, PackError};
 use crate::wire::Handles;
@@ -52,10 +51,10 @@ impl Last {
     ) -> Result<Rc<Function>, PackError> {
         let references: Vec<u64> = program.iter().map(Parcel::offset).collect();
         let (bytes, references) = start::write(&references, &[("function", function)], handles)?;
-        let counted = references.len() > usize::from(program.is_some());
+        let plain = function.read_lock::<FnPtr>().is_some_and(|function| function.curry().is_empty());
         let program_at = program.as_ref().map_or(0, Parcel::offset);
         if let Some(last) = &self.0
-            && !counted
+            && plain
             && last.program() == program_at
             && last.bytes() == bytes
         {
@@ -63,7 +62,7 @@ impl Last {
         }
         let parcel = Parcel::new(&bytes, &references)?;
         let packed = Rc::new(Function { parcel, program });
-        self.0 = (!counted && bytes.len() <= SMALL).then(|| Rc::clone(&packed));
+        self.0 = plain.then(|| Rc::clone(&packed));
         Ok(packed)
     }
 }

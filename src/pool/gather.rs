@@ -13,8 +13,8 @@ pub type Settled = Result<Dynamic, Failure>;
 pub enum Gather {
     /// All of them, in the order of the items, when all are there.
     Whole {
-        /// By index; `None` is still missing.
-        results: Vec<Option<Dynamic>>,
+        /// By index; `()` where one is still missing.
+        results: Array,
         /// The first to arrive.
         failure: Option<Failure>,
     },
@@ -37,7 +37,7 @@ pub enum Gather {
 impl Gather {
     /// For results that are wanted all at once.
     pub fn whole() -> Self {
-        Self::Whole { results: Vec::new(), failure: None }
+        Self::Whole { results: Array::new(), failure: None }
     }
 
     /// For results that are taken one by one.
@@ -57,15 +57,8 @@ impl Gather {
     /// Keeps what became of item `index`.
     pub fn put(&mut self, index: usize, settled: Settled) {
         match self {
-            Self::Whole { results, failure } => match settled {
-                Ok(value) => {
-                    if results.len() <= index {
-                        results.resize_with(index + 1, || None);
-                    }
-                    if let Some(place) = results.get_mut(index) {
-                        *place = Some(value);
-                    }
-                }
+            Self::Whole { failure, .. } => match settled {
+                Ok(value) => self.put_row(index, vec![value]),
                 Err(error) => {
                     failure.get_or_insert(error);
                 }
@@ -81,6 +74,20 @@ impl Gather {
             }
             Self::Unordered { waiting, .. } => waiting.push_back(settled),
         }
+    }
+
+    /// Keeps the results of a row of items, from `first` on.
+    pub fn put_row(&mut self, first: usize, row: Array) {
+        let Self::Whole { results, .. } = self else {
+            return (first..).zip(row).for_each(|(index, value)| self.put(index, Ok(value)));
+        };
+        if results.len() < first {
+            results.resize(first, Dynamic::UNIT);
+        }
+        let mut row = row.into_iter();
+        let known = results.get_mut(first..).unwrap_or_default();
+        known.iter_mut().zip(row.by_ref()).for_each(|(place, value)| *place = value);
+        results.extend(row);
     }
 
     /// The next of a stream that can be given.
@@ -123,7 +130,7 @@ impl Gather {
         match self {
             Self::Whole { results, failure } => match failure.take() {
                 Some(failure) => Err(failure),
-                None => Ok(std::mem::take(results).into_iter().map(Option::unwrap_or_default).collect()),
+                None => Ok(std::mem::take(results)),
             },
             Self::Ordered { .. } | Self::Unordered { .. } => Ok(Array::new()),
         }
@@ -163,6 +170,23 @@ mod tests {
         gather.put(0, value(0));
         assert_eq!(numbers(&mut gather), [2, 0]);
         assert_eq!(gather.given(3), 2);
+    }
+
+    #[test]
+    fn rows_come_in_any_order() {
+        let mut gather = Gather::whole();
+        let row = |from: i64, to: i64| (from..to).map(Dynamic::from).collect::<Array>();
+        gather.put_row(3, row(3, 5));
+        gather.put_row(0, row(0, 2));
+        gather.put(2, value(2));
+        gather.put_row(5, row(5, 6));
+        let all: Vec<i64> = gather.take().expect("no failure").into_iter().map(Dynamic::cast).collect();
+        assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+
+        let mut stream = Gather::stream(true);
+        stream.put_row(1, row(1, 3));
+        stream.put_row(0, row(0, 1));
+        assert_eq!(numbers(&mut stream), [0, 1, 2]);
     }
 
     #[test]

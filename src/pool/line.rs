@@ -122,32 +122,42 @@ pub fn read_task(
     Some((task, wire::decode(body, references, handles).map(array)))
 }
 
-/// Writes the outcome of items from `offset` on into `out` and `references`, which are emptied first.
+/// Writes the head of an outcome of `count` items of a task, from the item at `offset` on, into `out` and
+/// `references`, which are emptied first. Their results follow, each as `wire` writes it.
+pub fn begin_values(
+    (task, offset): (u64, usize),
+    count: usize,
+    out: &mut Vec<u8>,
+    references: &mut Vec<u64>,
+) {
+    begin_outcome((task, offset), VALUES, out, references);
+    wire::begin_array(count, out);
+}
+
+/// Writes what the item at `offset` of a task raised, which was the end of the task if it `ends`, into `out` and
+/// `references`, which are emptied first.
 ///
 /// # Errors
-/// If a result or a thrown value can't travel.
-pub fn write_outcome(
-    (task, offset): (u64, usize),
-    outcome: &Outcome,
+/// If the thrown value can't travel.
+pub fn write_raised(
+    place: (u64, usize),
+    raised: &Raised,
+    ends: bool,
     handles: &dyn Handles,
     out: &mut Vec<u8>,
     references: &mut Vec<u64>,
 ) -> Result<(), EncodeError> {
+    begin_outcome(place, if ends { ENDED } else { RAISED }, out, references);
+    let parts = [raised.value.clone(), raised.traceback.clone().into()];
+    wire::encode_all(&parts, "error", handles, out, references)
+}
+
+fn begin_outcome((task, offset): (u64, usize), kind: u8, out: &mut Vec<u8>, references: &mut Vec<u64>) {
     out.clear();
     references.clear();
     out.extend_from_slice(&task.to_le_bytes());
     out.extend_from_slice(&u32::try_from(offset).unwrap_or(u32::MAX).to_le_bytes());
-    match outcome {
-        Outcome::Values(values) => {
-            out.push(VALUES);
-            wire::encode_all(values, "results", handles, out, references)
-        }
-        Outcome::Raised(raised) | Outcome::Ended(raised) => {
-            out.push(if matches!(outcome, Outcome::Raised(_)) { RAISED } else { ENDED });
-            let parts = [raised.value.clone(), raised.traceback.clone().into()];
-            wire::encode_all(&parts, "error", handles, out, references)
-        }
-    }
+    out.push(kind);
 }
 
 /// Reads an outcome: the task's number, the offset of its first item, and what became of it.
@@ -196,11 +206,18 @@ mod tests {
         assert_eq!((read, items.expect("items").len()), (task, 2));
 
         let raised = Raised { value: 5_i64.into(), traceback: "there".into() };
-        write_outcome((7, 1), &Outcome::Raised(raised), &NoHandles, &mut bytes, &mut references)
-            .expect("travels");
+        write_raised((7, 1), &raised, false, &NoHandles, &mut bytes, &mut references).expect("travels");
         let (number, offset, outcome) = read_outcome(&bytes, &references, &NoHandles).expect("a head");
         let Ok(Outcome::Raised(raised)) = outcome else { panic!("not what was written") };
         assert_eq!((number, offset, raised.traceback.as_str()), (7, 1, "there"));
+
+        begin_values((7, 0), 2, &mut bytes, &mut references);
+        for value in [1_i64.into(), "two".into()] {
+            wire::encode(&value, "result", &NoHandles, &mut bytes, &mut references).expect("travels");
+        }
+        let (number, offset, outcome) = read_outcome(&bytes, &references, &NoHandles).expect("a head");
+        assert!(matches!(outcome, Ok(Outcome::Values(values)) if values.len() == 2));
+        assert_eq!((number, offset), (7, 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `line` | tasks and outcomes as messages |
 //! | `worker` | a worker's life |
+//! | `answer` | what a worker says of a task |
 //! | `crew` | the workers, for the process that made them |
 //! | `function` | the function of calls, packed once |
 //! | `source` | where items come from |
@@ -17,6 +18,7 @@
 //! | `stats` | what was done |
 //! | `pump` | who does all that, and when |
 
+mod answer;
 pub mod call;
 mod collect;
 pub mod crew;

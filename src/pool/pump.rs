@@ -185,17 +185,7 @@ impl Driven {
                 return (progress, !skipped.is_empty());
             };
             let mut items = Array::with_capacity(wanted.min(1024));
-            let then = loop {
-                match source.next() {
-                    Next::Item(item) => {
-                        items.push(item);
-                        if items.len() == wanted {
-                            break Next::Item(Dynamic::UNIT);
-                        }
-                    }
-                    other => break other,
-                }
-            };
+            let then = source.fill(&mut items, wanted);
             if matches!(then, Next::Pending) {
                 skipped.push(Rc::clone(&call));
             }

@@ -22,6 +22,17 @@ pub trait Source {
     /// The next item.
     fn next(&mut self) -> Next;
 
+    /// Adds the next items to `items` until it has `wanted` of them: an item is given then, which is no item.
+    fn fill(&mut self, items: &mut Array, wanted: usize) -> Next {
+        while items.len() < wanted {
+            match self.next() {
+                Next::Item(item) => items.push(item),
+                other => return other,
+            }
+        }
+        Next::Item(Dynamic::UNIT)
+    }
+
     /// How many are left, if that is known.
     fn left(&self) -> Option<usize> {
         None
@@ -45,6 +56,11 @@ impl From<Array> for Items {
 impl Source for Items {
     fn next(&mut self) -> Next {
         self.0.next().map_or(Next::End, Next::Item)
+    }
+
+    fn fill(&mut self, items: &mut Array, wanted: usize) -> Next {
+        items.extend(self.0.by_ref().take(wanted.saturating_sub(items.len())));
+        if items.len() < wanted { Next::End } else { Next::Item(Dynamic::UNIT) }
     }
 
     fn left(&self) -> Option<usize> {

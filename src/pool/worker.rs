@@ -8,7 +8,8 @@
 
 use rhai::{Array, Dynamic};
 
-use super::line::{self, Manner, Outcome, Task};
+use super::answer::Answer;
+use super::line::{self, Manner, Task};
 use crate::arena::parcel::Parcel;
 use crate::arena::table::Waiting;
 use crate::process::start;
@@ -18,12 +19,23 @@ use crate::sys::clock::{self, Deadline};
 use crate::sys::resources;
 use crate::wire::{Error, Handles, Raised};
 
-/// How a worker does what the script says: calls the function with the arguments. It is told how the task is
-/// to be done.
-pub type Call<'a> = dyn FnMut(&Dynamic, Array, Manner) -> Result<Dynamic, Raised> + 'a;
+/// A function of the script, made ready to be called for many items.
+pub trait Callee {
+    /// A task begins, to be done in this manner.
+    fn begin(&mut self, manner: Manner);
 
-/// A function of at most so many bytes that has no handles in it is kept for the next call.
-pub const SMALL: usize = 64 << 10;
+    /// Calls the function; it takes the arguments.
+    ///
+    /// # Errors
+    /// What it raises.
+    fn call(&mut self, arguments: &mut [Dynamic]) -> Result<Dynamic, Raised>;
+}
+
+/// Makes a function ready; the error says in words why it can't be called.
+pub type Prepare<'a> = dyn Fn(Dynamic) -> Result<Box<dyn Callee + 'a>, String> + 'a;
+
+/// A function of at most so many bytes that has no handles in it is kept while there is nothing to do.
+const SMALL: usize = 64 << 10;
 
 /// Characters of a value that an error shows.
 const SHOWN: usize = 60;
@@ -80,12 +92,12 @@ pub struct Worker<'a> {
 }
 
 /// The function of the call that the last task belonged to. The parcel is held, so that no other has its place.
-struct Current {
+struct Current<'a> {
     parcel: Parcel,
-    function: Dynamic,
+    callee: Box<dyn Callee + 'a>,
 }
 
-impl Current {
+impl Current<'_> {
     /// Whether it is let go of when there is nothing to do.
     fn is_heavy(&self) -> bool {
         self.parcel.bytes().len() > SMALL || !self.parcel.references().is_empty()
@@ -94,10 +106,12 @@ impl Current {
 
 impl Worker<'_> {
     /// Works until the pool is closed and no task is left, the program has grown, or its time is over.
-    pub fn serve(&mut self, call: &mut Call) -> Stopped {
-        self.seat.claims.set_ready(self.seat.index);
+    pub fn serve(&mut self, prepare: &Prepare) -> Stopped {
+        let seat = self.seat.clone();
+        seat.claims.set_ready(seat.index);
         let mut current = None;
         let mut buffer = Vec::new();
+        let mut answer = Answer::new(&seat, self.handles);
         loop {
             if self.is_over() {
                 return Stopped::Retired;
@@ -108,21 +122,24 @@ impl Worker<'_> {
                 self.waiting = Some((message, buffer));
                 return Stopped::NewProgram(program);
             }
-            let began = self.seat.claims.begin(self.seat.index);
+            let began = seat.claims.begin(seat.index);
             let number = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
             let read = line::read_task(bytes, &message.references(), self.handles);
             drop(message);
             let answered = match read {
-                Some((task, Ok(items))) => self.work(task, items, &mut current, call, &mut buffer),
+                Some((task, Ok(items))) => match self.callee(task, &mut current, prepare) {
+                    Ok(callee) => self.work(task, items, callee, &mut answer),
+                    Err(reason) => refuse(number, &reason, &mut answer),
+                },
                 Some((_, Err(error))) => {
-                    self.refuse(number, &format!("the task can't be read: {error}"), &mut buffer)
+                    refuse(number, &format!("the task can't be read: {error}"), &mut answer)
                 }
-                None => self.refuse(number, "the task can't be read", &mut buffer),
+                None => refuse(number, "the task can't be read", &mut answer),
             };
             if !answered {
                 return Stopped::OutOfMemory;
             }
-            self.seat.claims.add_busy(self.seat.index, clock::monotonic_ns().saturating_sub(began));
+            seat.claims.add_busy(seat.index, clock::monotonic_ns().saturating_sub(began));
             self.done += 1;
         }
     }
@@ -159,95 +176,92 @@ impl Worker<'_> {
         Parcel::open(head.program).ok()
     }
 
-    /// Does a task's items and puts their outcomes; `false` if there is no memory even to say so.
-    fn work(
-        &self,
-        task: Task,
-        items: Array,
-        current: &mut Option<Current>,
-        call: &mut Call,
-        buffer: &mut Vec<u8>,
-    ) -> bool {
-        if current.as_ref().is_none_or(|current| current.parcel.offset() != task.parcel) {
-            match self.function(task) {
-                Ok(function) => *current = Some(function),
-                Err(reason) => return self.refuse(task.number, &reason, buffer),
-            }
+    /// Does a task's items; `false` if there is no memory even to say what became of them.
+    fn work(&self, task: Task, items: Array, callee: &mut dyn Callee, answer: &mut Answer) -> bool {
+        callee.begin(task.manner);
+        if task.manner.each {
+            self.work_each(task, items, callee, answer)
+        } else {
+            self.work_whole(task, items, callee, answer)
         }
-        let Some(Current { function, .. }) = current else { return false };
-        let manner = task.manner;
+    }
+
+    /// Each item's outcome is put by itself.
+    fn work_each(&self, task: Task, items: Array, callee: &mut dyn Callee, answer: &mut Answer) -> bool {
         let count = items.len();
-        let mut results = Array::with_capacity(if manner.each { 1 } else { count });
         for (offset, item) in items.into_iter().enumerate() {
-            if offset > 0 {
-                self.next_item(task, offset);
+            // Its claim is there already.
+            if offset > 0 && task.manner.timed {
+                self.seat.claims.begin(self.seat.index);
             }
-            let arguments = if manner.spread { item.try_cast().unwrap_or_default() } else { vec![item] };
-            let outcome = match call(function, arguments, manner) {
-                Ok(result) if manner.each => Outcome::Values(vec![result]),
-                Ok(result) => {
-                    results.push(result);
-                    continue;
-                }
-                Err(raised) if manner.each => Outcome::Raised(raised),
-                Err(raised) => Outcome::Ended(raised),
+            let place = (task.number, offset);
+            let next = if offset + 1 < count { task.number + offset as u64 + 1 } else { 0 };
+            let result = call(callee, item, task.manner).and_then(|result| {
+                answer.begin(place, 1);
+                answer.add(&result, 0)
+            });
+            let answered = match result {
+                Ok(()) => answer.put(place, next),
+                Err(raised) => answer.raise(place, &raised, next),
             };
-            let last = !manner.each || offset + 1 == count;
-            let next = if last { 0 } else { task.number + offset as u64 + 1 };
-            if !self.answer((task.number, offset), &outcome, next, buffer) {
+            if !answered {
                 return false;
             }
-            if last {
-                return true;
+        }
+        true
+    }
+
+    /// One outcome is put for all items.
+    fn work_whole(&self, task: Task, items: Array, callee: &mut dyn Callee, answer: &mut Answer) -> bool {
+        answer.begin((task.number, 0), items.len());
+        for (offset, item) in items.into_iter().enumerate() {
+            if offset > 0 {
+                self.seat.claims.go_on(self.seat.index, task.number + offset as u64);
+            }
+            let result = call(callee, item, task.manner).and_then(|result| answer.add(&result, offset));
+            if let Err(raised) = result {
+                return answer.raise((task.number, offset), &raised, 0);
             }
         }
-        self.answer((task.number, 0), &Outcome::Values(results), 0, buffer)
+        answer.put((task.number, 0), 0)
     }
 
-    /// Goes on to the item at `offset`: where each outcome is put, the claim is there already.
-    fn next_item(&self, task: Task, offset: usize) {
-        if !task.manner.each {
-            self.seat.claims.go_on(self.seat.index, task.number + offset as u64);
-        } else if task.manner.timed {
-            self.seat.claims.begin(self.seat.index);
+    /// The function of a task, made ready: the last task's, if it is the same.
+    fn callee<'c, 'p>(
+        &self,
+        task: Task,
+        current: &'c mut Option<Current<'p>>,
+        prepare: &Prepare<'p>,
+    ) -> Result<&'c mut (dyn Callee + 'p), String> {
+        if current.as_ref().is_none_or(|current| current.parcel.offset() != task.parcel) {
+            // The last one is let go of first: both may be large.
+            *current = None;
+            *current = Some(self.function(task, prepare)?);
         }
+        let current = current.as_mut().ok_or("there is no function")?;
+        Ok(&mut *current.callee)
     }
 
-    /// Puts an outcome and moves the claim to `next`; `false` if there is no memory even to say so.
-    fn answer(&self, place: (u64, usize), outcome: &Outcome, next: u64, bytes: &mut Vec<u8>) -> bool {
-        self.seat.claims.end(self.seat.index);
-        let claim = self.seat.claims.claim(self.seat.index);
-        let mut references = Vec::new();
-        let mut put = |outcome: &Outcome| -> Result<(), Error> {
-            line::write_outcome(place, outcome, self.handles, bytes, &mut references).map_err(|error| {
-                let value = shown(outcome);
-                Error::new("MaybeEncodingError", format!("the result {value} can't be sent back: {error}"))
-            })?;
-            self.seat.results.put_for(bytes, &references, Deadline::Never, (claim, next)).map_err(|error| {
-                Error::new("MemoryError", format!("the result of a task can't be sent back: {error}"))
-            })
-        };
-        put(outcome)
-            .or_else(|error| {
-                let raised = Raised { value: Dynamic::from(error), traceback: String::new() };
-                put(&if next == 0 { Outcome::Ended(raised) } else { Outcome::Raised(raised) })
-            })
-            .is_ok()
-    }
-
-    /// No item of a task can be done.
-    fn refuse(&self, task: u64, reason: &str, buffer: &mut Vec<u8>) -> bool {
-        let value = Dynamic::from(Error::new("RuntimeError", reason));
-        self.answer((task, 0), &Outcome::Ended(Raised { value, traceback: String::new() }), 0, buffer)
-    }
-
-    fn function(&self, task: Task) -> Result<Current, String> {
+    fn function<'p>(&self, task: Task, prepare: &Prepare<'p>) -> Result<Current<'p>, String> {
         let parcel = Parcel::open(task.parcel).map_err(|error| error.to_string())?;
         let parts = start::unpack(&parcel, self.handles)
             .map_err(|error| format!("the function can't be read: {error}"))?;
-        let function = parts.into_iter().next().unwrap_or_default();
-        Ok(Current { parcel, function })
+        let callee = prepare(parts.into_iter().next().unwrap_or_default())?;
+        Ok(Current { parcel, callee })
     }
+}
+
+fn call(callee: &mut dyn Callee, mut item: Dynamic, manner: Manner) -> Result<Dynamic, Raised> {
+    if manner.spread {
+        callee.call(&mut item.try_cast::<Array>().unwrap_or_default())
+    } else {
+        callee.call(std::slice::from_mut(&mut item))
+    }
+}
+
+/// No item of a task can be done.
+fn refuse(task: u64, reason: &str, answer: &mut Answer) -> bool {
+    answer.raise((task, 0), &Raised::of(Error::new("RuntimeError", reason)), 0)
 }
 
 /// A value in a few words, for an error.
@@ -255,15 +269,4 @@ pub fn short(value: &Dynamic) -> String {
     let text = value.to_string();
     let short: String = text.chars().take(SHOWN).collect();
     if short.len() < text.len() { format!("{short}...") } else { short }
-}
-
-/// The results of an outcome in a few words.
-fn shown(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Values(values) => match values.as_slice() {
-            [value] => short(value),
-            values => short(&Dynamic::from(values.to_vec())),
-        },
-        Outcome::Raised(raised) | Outcome::Ended(raised) => short(&raised.value),
-    }
 }

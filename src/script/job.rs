@@ -7,13 +7,14 @@
 
 use rhai::{Array, Dynamic, FnPtr, NativeCallContext};
 
+use super::callee::Callee;
 use super::carry::Carry;
 use super::heritage::Heritage;
 use super::raise::{RhaiResult, raise};
 use super::{atexit, run, runtime, terminal};
 use crate::arena::parcel::{self, Parcel};
 use crate::pool::line::Manner;
-use crate::pool::worker::{Limits, Seat, Stopped, Worker};
+use crate::pool::worker::{self, Limits, Seat, Stopped, Worker};
 use crate::process::{finish, start};
 use crate::socket::keeper;
 use crate::sync::channel::Channel;
@@ -150,8 +151,7 @@ impl Job {
             // It never gets here: it has no script to be called from.
             Self::Zygote(_) => return Done::Result(Ok(Dynamic::UNIT)),
         };
-        let mut work = |function: &Dynamic, arguments, manner| task(context, function, arguments, manner);
-        match worker.serve(&mut work) {
+        match worker.serve(&|function| Task::new(context, function)) {
             Stopped::NoMoreTasks | Stopped::Retired => Done::Result(Ok(Dynamic::UNIT)),
             Stopped::OutOfMemory => Done::Result(Err(raise("MemoryError", "no memory for a task's result"))),
             Stopped::NewProgram(parcel) => {
@@ -178,29 +178,38 @@ fn call(context: &NativeCallContext, function: &FnPtr, arguments: Array) -> Rhai
     })
 }
 
-/// One call of a pool's function.
-fn task(
-    context: &NativeCallContext,
-    function: &Dynamic,
-    arguments: Array,
-    manner: Manner,
-) -> Result<Dynamic, Raised> {
-    terminal::set_bar(manner.bar);
-    let called = match function.read_lock::<FnPtr>() {
-        Some(function) => call(context, &function, arguments),
-        None => Err(raise("TypeError", "a task's function is not a function")),
-    };
-    if let Some(value) = runtime::take_exit() {
-        // As in Python, a task may end its worker: the owner learns of it from the claim.
-        let code = run::exit_code(&value);
-        atexit::run(context.engine());
-        keeper::leave_behind();
-        finish::finish(code);
+/// A pool's function, in a worker.
+struct Task<'a>(Callee<'a>);
+
+impl<'a> Task<'a> {
+    fn new(
+        context: &'a NativeCallContext<'a>,
+        function: Dynamic,
+    ) -> Result<Box<dyn worker::Callee + 'a>, String> {
+        let function = function.try_cast().ok_or("a task's function is not a function")?;
+        Ok(Box::new(Self(Callee::new(context, function))))
     }
-    called.map_err(|error| {
-        let source = runtime::program().name().to_owned();
-        let raised = Raised::capture(error, &source);
-        let process = format!("in process {} (pid {}):", runtime::name(), identity::pid());
-        Raised { traceback: format!("{process}\n{}", raised.traceback), ..raised }
-    })
+}
+
+impl worker::Callee for Task<'_> {
+    fn begin(&mut self, manner: Manner) {
+        terminal::set_bar(manner.bar);
+    }
+
+    fn call(&mut self, arguments: &mut [Dynamic]) -> Result<Dynamic, Raised> {
+        let called = self.0.call(arguments);
+        if let Some(value) = runtime::take_exit() {
+            // As in Python, a task may end its worker: the owner learns of it from the claim.
+            let code = run::exit_code(&value);
+            atexit::run(self.0.engine());
+            keeper::leave_behind();
+            finish::finish(code);
+        }
+        called.map_err(|error| {
+            let source = runtime::program().name().to_owned();
+            let raised = Raised::capture(error, &source);
+            let process = format!("in process {} (pid {}):", runtime::name(), identity::pid());
+            Raised { traceback: format!("{process}\n{}", raised.traceback), ..raised }
+        })
+    }
 }

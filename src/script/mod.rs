@@ -13,6 +13,7 @@
 //! | `inherit` | what a forked child keeps of its parent's connections |
 //! | `job` | what it is to do |
 //! | `kept` | calling the script later |
+//! | `callee` | calling a function many times |
 //! | `iterate` | what loops go through, one at a time |
 //! | `terminal` | a progress bar and lines on one terminal |
 //! | `stage` | the engine and the loaded program it does that with |
@@ -28,6 +29,7 @@
 //! | `files` `text` `hash` | what job scripts do to files |
 
 pub mod atexit;
+pub mod callee;
 pub mod carry;
 pub mod check;
 pub mod command;

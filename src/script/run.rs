@@ -52,7 +52,10 @@ pub type Compiled = rhai::grain::SharedProgram;
 /// # Errors
 /// What the script raises.
 pub fn evaluate(engine: &Engine, scope: &mut Scope, compiled: &Compiled) -> RhaiResult {
-    Vm::new(engine).eval_with_callbacks(scope, compiled)
+    let before = runtime::set_compiled(Some(compiled.clone()));
+    let result = Vm::new(engine).eval_with_callbacks(scope, compiled);
+    runtime::set_compiled(before);
+    result
 }
 
 /// The exit code of a script that ended so; an error is reported.

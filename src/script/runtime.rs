@@ -9,6 +9,7 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext, Position};
 
 use super::program::{Program, Size};
 use super::raise::RhaiResult;
+use super::run::Compiled;
 use crate::arena::parcel::Parcel;
 use crate::arena::segment;
 use crate::arena::table::{self, ProcessId};
@@ -52,6 +53,7 @@ pub struct Runtime {
     identity: RefCell<Identity>,
     program: RefCell<Program>,
     packed: RefCell<Option<(Size, Parcel)>>,
+    compiled: RefCell<Option<Compiled>>,
     loading: Cell<bool>,
     exit: RefCell<Option<Dynamic>>,
     traceback: RefCell<Option<String>>,
@@ -71,6 +73,7 @@ impl Runtime {
             identity: RefCell::new(identity),
             program: RefCell::new(program),
             packed: RefCell::new(None),
+            compiled: RefCell::new(None),
             loading: Cell::new(false),
             exit: RefCell::new(None),
             traceback: RefCell::new(None),
@@ -160,6 +163,16 @@ pub fn set_program(program: Program, parcel: Parcel) {
         *runtime.packed.borrow_mut() = Some((program.size(), parcel));
         *runtime.program.borrow_mut() = program;
     });
+}
+
+/// What runs at this moment, as it was compiled.
+pub fn compiled() -> Option<Compiled> {
+    with(|runtime| runtime.compiled.borrow().clone())
+}
+
+/// Says what runs from now on; gives what ran before.
+pub fn set_compiled(compiled: Option<Compiled>) -> Option<Compiled> {
+    with(|runtime| runtime.compiled.replace(compiled))
 }
 
 /// This process was forked off in the middle of its parent's script: what that was about to say is not for it.

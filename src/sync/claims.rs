@@ -24,7 +24,8 @@ use crate::sys::{clock, futex};
 /// How often a condemned worker looks whether it is pardoned.
 const MOMENT: Duration = Duration::from_millis(1);
 
-#[repr(C)]
+/// On a cache line of its own: its worker writes to it all the time.
+#[repr(C, align(64))]
 struct Seat {
     claim: AtomicU64,
     ready: AtomicU64,
@@ -32,6 +33,12 @@ struct Seat {
     condemned: AtomicU64,
     /// Nanoseconds of work, by all who had the seat.
     busy: AtomicU64,
+}
+
+/// Where a worker's seat is, in an object that begins at `start`: an offset or, as the segment is mapped to whole
+/// pages, an address.
+fn seat_at(start: usize, worker: usize) -> usize {
+    (start + size_of::<Object>()).next_multiple_of(align_of::<Seat>()) + worker * size_of::<Seat>()
 }
 
 /// See the head of this file. A clone is the same.
@@ -44,11 +51,13 @@ impl Claims {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(workers: usize) -> Result<Self, OutOfMemory> {
-        let size = size_of::<Object>() + workers * size_of::<Seat>();
+        // Room to begin at the next cache line, wherever the object lies.
+        let size = size_of::<Object>() + (workers + 1) * size_of::<Seat>();
         let handle = Handle::create(Kind::Pool, size, |place| {
             for index in 0..workers {
+                let ahead = seat_at(place.addr(), index) - place.addr();
                 // SAFETY: the memory has that size, and seats are atomics.
-                let seat: &Seat = unsafe { &*place.add(size_of::<Object>()).cast::<Seat>().add(index) };
+                let seat: &Seat = unsafe { &*place.add(ahead).cast::<Seat>() };
                 for word in [&seat.claim, &seat.ready, &seat.since, &seat.condemned, &seat.busy] {
                     word.store(0, Ordering::Relaxed);
                 }
@@ -72,7 +81,7 @@ impl Claims {
 
     fn seat(&self, worker: usize) -> &Seat {
         // SAFETY: workers are numbered below the number that the claims were made for.
-        unsafe { at(self.0.offset() + (size_of::<Object>() + worker * size_of::<Seat>()) as u64) }
+        unsafe { at(seat_at(self.0.offset() as usize, worker) as u64) }
     }
 
     /// The claim of a worker, to be changed in a commit.

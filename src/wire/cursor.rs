@@ -30,6 +30,11 @@ impl<'a> Cursor<'a> {
         Some(byte)
     }
 
+    /// Whether this is the next byte.
+    pub(super) fn next_is(&self, byte: u8) -> bool {
+        self.bytes.get(self.position) == Some(&byte)
+    }
+
     /// The next `count` bytes, without copying them.
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let end = self.position.checked_add(count)?;

@@ -200,10 +200,23 @@ impl<'a> Decoding<'a> {
         let count = self.count("the number of captured values")?;
         if count > 0 {
             self.enter()?;
-            pointer.set_curry(self.values(count)?);
+            pointer.set_curry(self.captured(count)?);
             self.depth -= 1;
         }
         Ok(pointer.into())
+    }
+
+    fn captured(&mut self, count: usize) -> Outcome<Array> {
+        let mut values = Array::with_capacity(count.min(FIRST_ROOM));
+        for _ in 0..count {
+            let shared = self.cursor().next_is(format::SHARED);
+            if shared {
+                self.cursor().byte();
+            }
+            let value = self.value()?;
+            values.push(if shared { value.into_shared() } else { value });
+        }
+        Ok(values)
     }
 
     fn error(&mut self) -> Outcome<Error> {

@@ -56,6 +56,13 @@ pub fn encode_all(
     all_or_nothing(root, handles, out, attachments, |encoding| encoding.array(values))
 }
 
+/// Appends the head of an array of `count` values: what [`encode`] appends for each of them makes it whole.
+pub fn begin_array(count: usize, out: &mut impl Output) {
+    out.push(format::ARRAY);
+    // A number has a varint, and the sink takes it.
+    let _ = (count as u64).encode(&mut EncoderImpl::new(Sink(&mut *out), standard()));
+}
+
 /// Appends the bytes of the blob that holds `bytes`.
 pub fn encode_blob(bytes: &[u8], out: &mut impl Output) {
     out.push(format::BLOB);
@@ -243,6 +250,9 @@ impl<O: Output> Encoding<'_, O> {
         }
         self.nested(value, |inside| {
             for (index, value) in captured.iter().enumerate() {
+                if value.is_shared() {
+                    inside.tag(format::SHARED);
+                }
                 inside.value(value).map_err(|refusal| refusal.inside(Segment::Captured(index)))?;
             }
             Ok(())

@@ -20,3 +20,5 @@ pub(super) const TIMESTAMP: u8 = 12;
 pub(super) const FUNCTION: u8 = 13;
 pub(super) const ERROR: u8 = 14;
 pub(super) const HANDLE: u8 = 15;
+/// Before a captured value only: it is a variable that the calls of the function have in common.
+pub(super) const SHARED: u8 = 16;

@@ -19,7 +19,7 @@
 //!   10  a..b       [a: varint, zigzag][b: varint, zigzag]
 //!   11  a..=b      [a: varint, zigzag][b: varint, zigzag]
 //!   12  timestamp  [nanoseconds on the monotonic clock: varint, zigzag]
-//!   13  function   [bytes: varint][name ...][captured: varint][value]*
+//!   13  function   [bytes: varint][name ...][captured: varint]([16, if shared][value])*
 //!   14  Error      [kind][message][traceback][kinds: varint][kind]*[entries: varint](entry)*
 //!                  (texts and entries as in string and map, without their tags)
 //!   15  handle     [index into the attachments: varint]
@@ -27,7 +27,8 @@
 //!
 //! Invariants:
 //! 1. What `decode` gives for the bytes of `encode` is the value itself, down to the bits of a
-//!    NaN. Shared (captured) variables arrive as what they held; tags and constness do not travel.
+//!    NaN. Shared variables arrive as what they held, those that a function captured as variables that its calls
+//!    share there; tags and constness do not travel.
 //! 2. `encode` leaves nothing behind when it refuses a value, and says where in the value it was.
 //! 3. `decode` takes any bytes: it never panics, never allocates for more elements than bytes are
 //!    left, and recurses through at most [`MAX_DEPTH`] containers. So does `encode`.
@@ -63,7 +64,7 @@ mod traceback;
 
 pub use buffers::{with_buffer, with_draft};
 pub use decode::{DecodeError, blob, decode};
-pub use encode::{encode, encode_all, encode_blob};
+pub use encode::{begin_array, encode, encode_all, encode_blob};
 pub use error::Error;
 pub use format::MAX_DEPTH;
 pub use handle::{Handles, NoHandles};

@@ -28,6 +28,12 @@ pub struct Raised {
 }
 
 impl Raised {
+    /// An error that no script raised.
+    #[must_use]
+    pub fn of(error: Error) -> Self {
+        Self { value: Dynamic::from(error), traceback: String::new() }
+    }
+
     /// Takes apart an error that came out of a script. `source` is the script that the
     /// outermost position is in; it may be empty if native code made the outermost call.
     #[must_use]
