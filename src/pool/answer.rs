@@ -1,5 +1,8 @@
 //! What a worker says of a task: results one after another into one message, or an error, put in the commit that
 //! moves its claim on.
+//!
+//! Invariant
+//! 1. What the message refers to is kept until it is put: this process may be the only one that holds it.
 
 use rhai::Dynamic;
 
@@ -14,6 +17,8 @@ pub struct Answer<'a> {
     handles: &'a dyn Handles,
     bytes: Vec<u8>,
     references: Vec<u64>,
+    /// The results with handles inside (invariant 1).
+    kept: Vec<Dynamic>,
 }
 
 /// A message that grew beyond this is not kept.
@@ -22,21 +27,27 @@ const KEEP: usize = 1 << 20;
 impl<'a> Answer<'a> {
     /// Nothing is said yet.
     pub fn new(seat: &'a Seat, handles: &'a dyn Handles) -> Self {
-        Self { seat, handles, bytes: Vec::new(), references: Vec::new() }
+        Self { seat, handles, bytes: Vec::new(), references: Vec::new(), kept: Vec::new() }
     }
 
     /// The results of `count` items, from the one at `place` on, are to follow.
     pub fn begin(&mut self, place: (u64, usize), count: usize) {
         line::begin_values(place, count, &mut self.bytes, &mut self.references);
+        self.kept.clear();
     }
 
     /// The next result, that of the item at `offset`.
     ///
     /// # Errors
     /// `MaybeEncodingError` if it can't travel.
-    pub fn add(&mut self, value: &Dynamic, offset: usize) -> Result<(), Raised> {
-        let written = wire::encode(value, "", self.handles, &mut self.bytes, &mut self.references);
-        written.map_err(|_| Raised::of(self.refused(value, &format!("results[{offset}]"))))
+    pub fn add(&mut self, value: Dynamic, offset: usize) -> Result<(), Raised> {
+        let before = self.references.len();
+        let written = wire::encode(&value, "", self.handles, &mut self.bytes, &mut self.references);
+        written.map_err(|_| Raised::of(self.refused(&value, &format!("results[{offset}]"))))?;
+        if self.references.len() > before {
+            self.kept.push(value);
+        }
+        Ok(())
     }
 
     /// Puts the results, and moves the claim to `next`; `false` if there is no memory even to say so.
@@ -61,6 +72,7 @@ impl<'a> Answer<'a> {
         self.seat.claims.end(self.seat.index);
         let claim = self.seat.claims.claim(self.seat.index);
         let sent = self.seat.results.put_for(&self.bytes, &self.references, Deadline::Never, (claim, next));
+        self.kept.clear();
         if self.bytes.capacity() > KEEP {
             self.bytes = Vec::new();
         }

@@ -144,11 +144,11 @@ impl Call {
         }
     }
 
-    /// How many items, of up to `tasks` tasks, it wants to be fed now; `all` if nobody may be waited for to take
-    /// results.
+    /// How many items, of up to `tasks` tasks, it wants to be fed now, if its source is not being asked; `all` if
+    /// nobody may be waited for to take results.
     pub fn appetite(&self, tasks: usize, all: bool) -> usize {
         let Rules { chunk, limit, .. } = self.rules;
-        if !self.open || self.source.is_none() {
+        if !self.open {
             return 0;
         }
         let there = self.fed - self.gather.given(self.settled);
@@ -161,7 +161,7 @@ impl Call {
         self.open
     }
 
-    /// Takes the source, to be asked while the call is not borrowed.
+    /// Takes the source, to be asked while the call is not borrowed; `None` if somebody asks it.
     pub fn take_source(&mut self) -> Option<Box<dyn Source>> {
         self.source.take()
     }

@@ -198,7 +198,7 @@ impl Worker<'_> {
             let next = if offset + 1 < count { task.number + offset as u64 + 1 } else { 0 };
             let result = call(callee, item, task.manner).and_then(|result| {
                 answer.begin(place, 1);
-                answer.add(&result, 0)
+                answer.add(result, 0)
             });
             let answered = match result {
                 Ok(()) => answer.put(place, next),
@@ -218,7 +218,7 @@ impl Worker<'_> {
             if offset > 0 {
                 self.seat.claims.go_on(self.seat.index, task.number + offset as u64);
             }
-            let result = call(callee, item, task.manner).and_then(|result| answer.add(&result, offset));
+            let result = call(callee, item, task.manner).and_then(|result| answer.add(result, offset));
             if let Err(raised) = result {
                 return answer.raise((task.number, offset), &raised, 0);
             }
