@@ -72,6 +72,13 @@ fn what(error: &EvalAltResult) -> String {
             None => format!("thrown: a value of type {}", described(value)),
         },
         EvalAltResult::ErrorTerminated(..) => "KeyboardInterrupt".to_owned(),
+        EvalAltResult::ErrorDataRace(name, _) => {
+            let name = name.strip_prefix("variable ").unwrap_or(name).trim_matches('\'');
+            format!(
+                "the variable '{name}' is in use: one of its methods is being called at this moment, and waits. \
+                 A function that is called meanwhile can use a copy, made by `let copy = {name};`"
+            )
+        }
         EvalAltResult::ErrorStackOverflow(_) => {
             "Stack overflow: a function calls itself, perhaps through others, without end".to_owned()
         }

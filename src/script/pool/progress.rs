@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::pool::call::Meter;
-use crate::script::terminal;
+use crate::script::{terminal, time};
 
 /// With a total; the label goes before it.
 const BAR: &str = "{prefix}{wide_bar} {pos}/{len} {per_sec} eta {eta}";
@@ -22,9 +22,11 @@ impl Bar {
         if !terminal::has_room_for_a_bar() {
             return None;
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        // Nothing is drawn before all is set.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         bar.set_style(style(COUNT));
         bar.set_prefix(if label.is_empty() { String::new() } else { format!("{label} ") });
+        bar.set_draw_target(ProgressDrawTarget::stderr());
         terminal::set_bar(true);
         Some(Box::new(Self { bar, total: None }))
     }
@@ -52,5 +54,6 @@ impl Drop for Bar {
         // It stays as it is, and what comes next begins on a line of its own.
         self.bar.abandon();
         terminal::set_bar(false);
+        time::eprint("");
     }
 }

@@ -19,6 +19,7 @@ use rhai::{Array, Dynamic, Engine, NativeCallContext};
 use super::raise::{Raise, RhaiResult, raise};
 use super::runtime;
 use super::signature::{Arguments, Signature};
+use crate::arena::table::Role;
 use crate::process::children;
 use crate::process::method::Method;
 use crate::sys::process::{self as system, SIGINT, SIGKILL, SIGTERM};
@@ -89,13 +90,15 @@ thread_local! {
     static STARTED: RefCell<Vec<Process>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Those that this process started and that run; the others are forgotten, and cleaned up after. What a
-/// forked child has from its parent are not its own.
+/// Those that this process started and that run, workers of its pools among them; the others are forgotten, and
+/// cleaned up after. What a forked child has from its parent are not its own.
 fn active() -> Vec<Process> {
-    children::active();
+    let children = children::active();
+    let workers = children.into_iter().filter(|child| child.borrow().role() == Role::Worker);
+    let workers = workers.map(Process::worker);
     STARTED.with_borrow_mut(|started| {
         started.retain(|process| process.is_alive().unwrap_or(false));
-        started.clone()
+        started.iter().cloned().chain(workers).collect()
     })
 }
 

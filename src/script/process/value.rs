@@ -111,6 +111,14 @@ impl Process {
         })
     }
 
+    /// A worker of a pool of this process.
+    pub fn worker(child: children::Shared) -> Self {
+        let name = child.borrow().id().slot().map(table::Slot::name).unwrap_or_default();
+        let worker = Self::relative(Kin::Made(table::my_id(), identity::pid()), name.into(), true);
+        worker.0.borrow_mut().child = Some(child);
+        worker
+    }
+
     /// The process that asks.
     pub fn current() -> Self {
         let daemon = table::me().is_some_and(|me| me.role().is_daemon());
@@ -129,7 +137,10 @@ impl Process {
         match (&one.kin, &two.kin) {
             (Kin::Myself, Kin::Myself) => true,
             (Kin::Parent(one, _), Kin::Parent(two, _)) => one == two,
-            _ => Rc::ptr_eq(&self.0, &other.0),
+            _ => match (&one.child, &two.child) {
+                (Some(one), Some(two)) => Rc::ptr_eq(one, two),
+                _ => Rc::ptr_eq(&self.0, &other.0),
+            },
         }
     }
 
