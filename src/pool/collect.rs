@@ -21,23 +21,38 @@ use crate::wire::{self, Error};
 
 /// Outcomes that are taken before anything else is looked at.
 const BATCH: usize = 1024;
+/// Outcomes that are taken at one time.
+const ROW: usize = 64;
 
 impl Pool {
     /// Takes outcomes that have come; whether there were any.
     pub(super) fn collect(&mut self) -> bool {
-        let mut progress = false;
-        for _ in 0..BATCH {
-            let (bytes, _) = &mut self.buffers;
-            let Some(message) = self.crew.results.take_now(bytes) else { break };
-            progress = true;
-            let read = line::read_outcome(message.bytes(bytes), &message.references(), self.handles);
-            drop(message);
-            if let Some((number, offset, outcome)) = read {
-                self.came(number, offset, outcome);
+        let (mut bytes, mut ends) = (std::mem::take(&mut self.buffers.0), Vec::new());
+        let mut count = 0;
+        while count < BATCH {
+            self.crew.results.take_row(&mut bytes, &mut ends, ROW);
+            count += ends.len();
+            let mut start = 0;
+            for end in &ends {
+                self.read(bytes.get(start..*end).unwrap_or_default(), &[]);
+                start = *end;
+            }
+            if ends.is_empty() {
+                // There is none, or it is no plain one.
+                let Some(message) = self.crew.results.take_now(&mut bytes) else { break };
+                self.read(message.bytes(&bytes), &message.references());
+                count += 1;
             }
         }
-        self.stuck &= !progress;
-        progress
+        self.buffers.0 = bytes;
+        self.stuck &= count == 0;
+        count > 0
+    }
+
+    fn read(&mut self, bytes: &[u8], references: &[u64]) {
+        if let Some((number, offset, outcome)) = line::read_outcome(bytes, references, self.handles) {
+            self.came(number, offset, outcome);
+        }
     }
 
     /// An outcome of items of task `number`, from `offset` on, has come.

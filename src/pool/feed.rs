@@ -18,11 +18,11 @@ use crate::sys::clock::Deadline;
 use crate::wire::{self, Error, Handles};
 
 /// Tasks that are out at one time, for each worker.
-const WINDOW: usize = 32;
+const WINDOW: usize = 128;
 /// Bytes of tasks that are out at one time.
 const BYTES: usize = 64 << 20;
 /// Tasks that are made at one time of items that are there already.
-const HELPING: usize = 64;
+const HELPING: usize = 128;
 
 impl Pool {
     fn has_room(&self) -> bool {

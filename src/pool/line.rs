@@ -72,7 +72,6 @@ pub enum Outcome {
 const VALUES: u8 = 0;
 const RAISED: u8 = 1;
 const ENDED: u8 = 2;
-const TASK_HEAD: usize = 32;
 
 /// Writes a task with `items` into `out` and `references`, which are emptied first.
 ///
@@ -95,18 +94,14 @@ pub fn write_task(
 
 /// Reads a task's head, and gives the rest; `None` if even the head is missing.
 pub fn read_head(bytes: &[u8]) -> Option<(Task, &[u8])> {
-    let (head, body) = bytes.split_at_checked(TASK_HEAD)?;
-    let mut numbers =
-        head.chunks_exact(8).filter_map(|chunk| Some(u64::from_le_bytes(chunk.try_into().ok()?)));
-    Some((
-        Task {
-            number: numbers.next()?,
-            parcel: numbers.next()?,
-            program: numbers.next()?,
-            manner: Manner::from_word(numbers.next()?),
-        },
-        body,
-    ))
+    let mut body = bytes;
+    let mut number = || {
+        let (number, rest) = body.split_first_chunk()?;
+        body = rest;
+        Some(u64::from_le_bytes(*number))
+    };
+    let (number, parcel, program, manner) = (number()?, number()?, number()?, number()?);
+    Some((Task { number, parcel, program, manner: Manner::from_word(manner) }, body))
 }
 
 /// Reads a task's head and items; `None` if even the head is missing.

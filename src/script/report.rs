@@ -72,12 +72,12 @@ fn what(error: &EvalAltResult) -> String {
             None => format!("thrown: a value of type {}", described(value)),
         },
         EvalAltResult::ErrorTerminated(..) => "KeyboardInterrupt".to_owned(),
-        EvalAltResult::ErrorDataRace(name, _) => {
-            let name = name.strip_prefix("variable ").unwrap_or(name).trim_matches('\'');
-            format!(
-                "the variable '{name}' is in use: one of its methods is being called at this moment, and waits. \
-                 A function that is called meanwhile can use a copy, made by `let copy = {name};`"
-            )
+        EvalAltResult::ErrorDataRace(what, _) => {
+            let what = match what.strip_prefix("argument ") {
+                Some(_) => format!("{what} uses the variable whose method is called"),
+                None => format!("{what} is in use: one of its methods is being called at this moment"),
+            };
+            format!("{what}, and can't have it meanwhile; let it use a copy, made before by `let copy = ..;`")
         }
         EvalAltResult::ErrorStackOverflow(_) => {
             "Stack overflow: a function calls itself, perhaps through others, without end".to_owned()

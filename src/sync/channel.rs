@@ -313,6 +313,19 @@ impl Channel {
         }
     }
 
+    /// Takes up to `most` messages at once: the oldest, as far as they are small and refer to nothing, one after
+    /// another into `buffer`. `ends` says where each of them ends. It does not wait, and there may be others.
+    pub fn take_row(&self, buffer: &mut Vec<u8>, ends: &mut Vec<usize>, most: usize) {
+        let layout = self.layout();
+        buffer.clear();
+        ends.clear();
+        let held = layout.object.guard.lock();
+        take::row(layout, &held, buffer, ends, most);
+        if !ends.is_empty() {
+            self.made_room(held);
+        }
+    }
+
     /// Counts this process as one that sleeps until `enough` messages are there; `None` if one is. For the only
     /// consumer of a channel, which does not wait for ever: it has to look now and then whether so many will come.
     pub fn count_me(&self, enough: u64) -> Option<Counted> {

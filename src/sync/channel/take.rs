@@ -10,6 +10,9 @@ use crate::arena::hand::{self, Hand};
 use crate::arena::segment::nowhere;
 use crate::sync::chunk::{self, LATER, START};
 
+/// Bytes after which a row of messages is long enough: a guard is not held for long.
+const ROW: usize = 4 << 10;
+
 /// Takes the message at the head; `None` if it is in the next chunk. There is one.
 pub(super) fn one(
     layout: &Layout,
@@ -35,6 +38,29 @@ pub(super) fn one(
     };
     let name = if entry.block == 0 { number(buffer) } else { number(block_bytes(entry.block)) };
     Some(with_hands(layout, held, entry, [head, tail, taken], (claim, name)))
+}
+
+/// Takes messages from the head on, as long as each lies there as plain bytes, to be found one after another in
+/// `buffer`: `ends` says where each ends. At most `most`, and few enough for the guard.
+pub(super) fn row(layout: &Layout, held: &Held<'_>, buffer: &mut Vec<u8>, ends: &mut Vec<usize>, most: usize) {
+    let chunk = layout.head_chunk.load(Ordering::Relaxed);
+    let mut head = layout.head.load(Ordering::Relaxed);
+    let (mut taken, put) = (layout.taken.load(Ordering::Relaxed), layout.put.load(Ordering::Relaxed));
+    while taken < put && ends.len() < most && buffer.len() < ROW {
+        let Some(entry) = chunk::read(chunk, head) else { break };
+        if entry.block != 0 || entry.bundle != 0 {
+            break;
+        }
+        buffer.extend_from_slice(entry.inline());
+        ends.push(buffer.len());
+        head = entry.end;
+        taken += 1;
+    }
+    if !ends.is_empty() {
+        let tail = layout.tail.load(Ordering::Relaxed);
+        let (head, tail) = if taken == put { (START, START) } else { (head, tail) };
+        held.commit([(&layout.head, head), (&layout.tail, tail), (&layout.taken, taken)]);
+    }
 }
 
 fn with_hands(
