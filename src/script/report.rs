@@ -73,11 +73,12 @@ fn what(error: &EvalAltResult) -> String {
         },
         EvalAltResult::ErrorTerminated(..) => "KeyboardInterrupt".to_owned(),
         EvalAltResult::ErrorDataRace(what, _) => {
-            let what = match what.strip_prefix("argument ") {
-                Some(_) => format!("{what} uses the variable whose method is called"),
-                None => format!("{what} is in use: one of its methods is being called at this moment"),
+            let trouble = if what.starts_with("argument ") {
+                "uses the variable whose method is called"
+            } else {
+                "is in use: one of its methods is being called at this moment"
             };
-            format!("{what}, and can't have it meanwhile; let it use a copy, made before by `let copy = ..;`")
+            format!("{what} {trouble}; use a copy there, made before by `let copy = ..;`")
         }
         EvalAltResult::ErrorStackOverflow(_) => {
             "Stack overflow: a function calls itself, perhaps through others, without end".to_owned()
