@@ -88,12 +88,7 @@ const ROWS: &[Row] = &[
     with("pool_8_spawn", "pool_create", &["spawn"], 10.0),
     with("pool_8_fork", "pool_create", &["fork"], 10.0),
     with("pool_8_server", "pool_create", &["forkserver"], 10.0),
-    row(
-        "pool_busy",
-        Side::Pair("pool_busy", &["pool"]),
-        Side::Pair("pool_busy", &["plain"]),
-        Some(0.95),
-    ),
+    row("pool_busy", Side::Pair("pool_busy", &["pool"]), Side::Pair("pool_busy", &["plain"]), Some(0.95)),
     // As much memory for ten million items as for a hundred thousand.
     Row {
         memory: true,

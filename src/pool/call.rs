@@ -215,9 +215,7 @@ impl Call {
         self.settled += 1;
         let settled = match self.journal.as_mut() {
             Some(journal) => match (self.keys.remove(&index), settled) {
-                (Some(key), Ok(value)) => {
-                    journal.record(&key, &value).map(|()| value).map_err(Failure::Lost)
-                }
+                (Some(key), Ok(value)) => journal.record(&key, &value).map(|()| value).map_err(Failure::Lost),
                 (_, settled) => settled,
             },
             None => settled,

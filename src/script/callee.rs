@@ -37,7 +37,12 @@ impl<'a> Callee<'a> {
         let machine = program.map(|program| {
             let global = context.global_runtime_state();
             let level = global.level + 1;
-            Machine { program, vm: Vm::with_global_state(context.engine(), global.clone()), level, fits: None }
+            Machine {
+                program,
+                vm: Vm::with_global_state(context.engine(), global.clone()),
+                level,
+                fits: None,
+            }
         });
         Self { context, function, machine }
     }

@@ -42,7 +42,13 @@ pub(super) fn one(
 
 /// Takes messages from the head on, as long as each lies there as plain bytes, to be found one after another in
 /// `buffer`: `ends` says where each ends. At most `most`, and few enough for the guard.
-pub(super) fn row(layout: &Layout, held: &Held<'_>, buffer: &mut Vec<u8>, ends: &mut Vec<usize>, most: usize) {
+pub(super) fn row(
+    layout: &Layout,
+    held: &Held<'_>,
+    buffer: &mut Vec<u8>,
+    ends: &mut Vec<usize>,
+    most: usize,
+) {
     let chunk = layout.head_chunk.load(Ordering::Relaxed);
     let mut head = layout.head.load(Ordering::Relaxed);
     let (mut taken, put) = (layout.taken.load(Ordering::Relaxed), layout.put.load(Ordering::Relaxed));
