@@ -12,6 +12,7 @@ use rhai::{Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position,
 
 use super::program::Modules;
 use super::raise::Raise;
+use super::with;
 
 /// The modules that every script can import by name; a file beside the script comes first.
 const BUILT_IN: &[(&str, &str)] = &[("job", include_str!("../../stdlib/job.rhai"))];
@@ -69,7 +70,7 @@ impl Resolver {
     }
 
     fn load(&self, engine: &Engine, file: &str, text: &str) -> Result<Module, Raise> {
-        let mut ast = engine.compile(text)?;
+        let mut ast = with::compile(engine, text)?;
         ast.set_source(file);
         let closures: Vec<_> =
             ast.iter_fn_def().filter(|function| function.name.starts_with("anon$")).cloned().collect();

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use rhai::{AST, Array, Dynamic, Engine, Map, ParseError};
 
+use super::with;
 use crate::arena::parcel::Parcel;
 use crate::process::start::{self, PackError};
 use crate::wire::{DecodeError, NoHandles};
@@ -135,7 +136,7 @@ impl Program {
         let mut whole = AST::empty();
         for unit in &self.units {
             let mut ast =
-                engine.compile(&unit.text).map_err(|error| Unreadable { unit: unit.clone(), error })?;
+                with::compile(engine, &unit.text).map_err(|error| Unreadable { unit: unit.clone(), error })?;
             ast.set_source(unit.name.as_str());
             if unit.style == Style::Entry && tail.is_some() {
                 ast = ast.clone_functions_only();

@@ -1,6 +1,6 @@
 //! Errors of the layers below, as errors of scripts.
 
-use rhai::EvalAltResult;
+use rhai::{EvalAltResult, Position};
 
 use crate::arena::blocks::OutOfMemory;
 use crate::process::child::StartError;
@@ -20,6 +20,14 @@ pub type Raise = Box<EvalAltResult>;
 /// Raises an error of `kind`.
 pub fn raise(kind: &str, message: impl Into<String>) -> Raise {
     Error::new(kind, message.into()).raise()
+}
+
+/// The error, from `position` if it says no place itself.
+pub fn placed(mut error: Raise, position: Position) -> Raise {
+    if error.position().is_none() {
+        error.set_position(position);
+    }
+    error
 }
 
 /// Ctrl-C while a call waited: the script may catch it, and go on.

@@ -5,7 +5,8 @@ use rhai::{Dynamic, Engine, NativeCallContext};
 use crate::arena::table;
 use crate::script::raise::{Raise, interrupted};
 use crate::script::signature::Signature;
-use crate::script::{runtime, time, with};
+use crate::script::with::door::Ways;
+use crate::script::{runtime, time};
 use crate::sync::abandoned::{Abandoned, Ending};
 use crate::sync::lock::Acquired;
 use crate::sync::wait::GaveUp;
@@ -47,13 +48,12 @@ pub trait Hold: Clone + 'static {
 
 /// Registers what they have in common.
 pub fn register<T: Hold>(engine: &mut Engine) {
-    with::door(
-        |held: &T| {
-            acquire(held, Deadline::Never)?;
-            Ok(Dynamic::from(held.clone()))
-        },
+    Ways::new(
+        |held: &T| acquire(held, Deadline::Never).map(drop),
+        |held: &T| Dynamic::from(held.clone()),
         |held: &T| held.release(),
-    );
+    )
+    .register();
     T::signature().method(engine, |_, held: T, mut arguments| {
         acquire(&held, arguments.block_and_timeout(0)?).map(Dynamic::from)
     });

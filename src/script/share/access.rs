@@ -38,6 +38,12 @@ pub fn at_length<T>(
 #[inline]
 pub fn get(context: &NativeCallContext, block: &Block, code: Code, at: usize) -> RhaiResult {
     runtime::at(context);
+    load(block, code, at)
+}
+
+/// The same for who has said where the script is.
+#[inline]
+pub fn load(block: &Block, code: Code, at: usize) -> RhaiResult {
     briefly(block, |block| dynamic(code.unpack(block.cells().load(at, code.size()))))
 }
 
@@ -52,6 +58,12 @@ pub fn set(
 ) -> Result<(), Raise> {
     runtime::at(context);
     let bits = pack(code, value)?;
+    store(block, code, at, bits)
+}
+
+/// Stores the bits of a value at `at` bytes.
+#[inline]
+pub fn store(block: &Block, code: Code, at: usize, bits: u64) -> Result<(), Raise> {
     briefly(block, |block| block.cells().store(at, code.size(), bits))
 }
 

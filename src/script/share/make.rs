@@ -12,7 +12,8 @@ use crate::process::method::Method;
 use crate::script::locks::hold::{self, Hold};
 use crate::script::raise::{Raise, RhaiResult, out_of_memory, raise};
 use crate::script::signature::{Arguments, Context, Signature, described};
-use crate::script::{runtime, with};
+use crate::script::runtime;
+use crate::script::with::door::Ways;
 use crate::share::block::{Block, Flavor};
 use crate::share::gate::Gate;
 use crate::share::shape::Shape;
@@ -172,14 +173,14 @@ where
             block.view().map(Rc::new).map(T::from).map_err(out_of_memory)
         })
         .register_fn("release", |block: &mut T| release(locked(block, "release")?));
-    with::door(
-        |block: &T| {
-            acquire(locked(block, "with")?, Deadline::Never)?;
-            // What 'with' names is a constant unless it is shared, and this one has something to assign to.
-            Ok(Dynamic::from(block.clone()).into_shared())
-        },
+    Ways::new(
+        |block: &T| acquire(locked(block, "with")?, Deadline::Never).map(drop),
+        // What 'with' names is a constant unless it is shared, and this one has something to assign to.
+        |block: &T| Dynamic::from(block.clone()).into_shared(),
         |block: &T| release(locked(block, "with")?),
-    );
+    )
+    .with_lock(|block| block.gate().is_some())
+    .register();
     ACQUIRE.method(engine, |_, block: T, mut arguments| {
         let deadline = arguments.block_and_timeout(0)?;
         acquire(locked(&block, "acquire")?, deadline).map(Dynamic::from)

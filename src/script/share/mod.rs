@@ -5,6 +5,7 @@
 //! | `make` | the constructors of values and arrays, and what those have in common |
 //! | `value` `array` | what each can do |
 //! | `access` | elements, for as long as nobody else has the lock |
+//! | `steps` | elements in short blocks |
 //! | `convert` | values of scripts as elements, and back |
 //! | `memory` | `SharedMemory` and its bytes |
 //! | `list` | `ShareableList` |
@@ -17,6 +18,7 @@ mod list;
 mod make;
 mod manager;
 mod memory;
+mod steps;
 mod value;
 
 use rhai::{Dynamic, Engine};
@@ -39,6 +41,7 @@ pub fn register(engine: &mut Engine) {
     // Last, as their methods are the ones that loops are made of.
     value::register(engine);
     array::register(engine);
+    steps::register();
 }
 
 /// The object that travels for `value`, if it is shared memory.
