@@ -135,8 +135,8 @@ impl Program {
     pub fn compile(&self, engine: &Engine, tail: Option<&str>) -> Result<AST, Unreadable> {
         let mut whole = AST::empty();
         for unit in &self.units {
-            let mut ast =
-                with::compile(engine, &unit.text).map_err(|error| Unreadable { unit: unit.clone(), error })?;
+            let mut ast = with::compile(engine, &unit.text)
+                .map_err(|error| Unreadable { unit: unit.clone(), error })?;
             ast.set_source(unit.name.as_str());
             if unit.style == Style::Entry && tail.is_some() {
                 ast = ast.clone_functions_only();

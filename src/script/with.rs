@@ -130,7 +130,10 @@ fn by_name(
         Err(error) if matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)) => {
             let kind = described(&resource);
             return Err(placed(
-                raise("TypeError", format!("'with' wants something that can be entered and left, not {kind}")),
+                raise(
+                    "TypeError",
+                    format!("'with' wants something that can be entered and left, not {kind}"),
+                ),
                 position,
             ));
         }

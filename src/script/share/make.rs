@@ -11,8 +11,8 @@ use super::convert::{element, elements, shape};
 use crate::process::method::Method;
 use crate::script::locks::hold::{self, Hold};
 use crate::script::raise::{Raise, RhaiResult, out_of_memory, raise};
-use crate::script::signature::{Arguments, Context, Signature, described};
 use crate::script::runtime;
+use crate::script::signature::{Arguments, Context, Signature, described};
 use crate::script::with::door::Ways;
 use crate::share::block::{Block, Flavor};
 use crate::share::gate::Gate;
@@ -181,6 +181,11 @@ where
     )
     .with_lock(|block| block.gate().is_some())
     .register();
+    // The engine itself says nothing about an index of a type that it finds no function for.
+    engine.register_indexer_set(|block: &mut T, index: Dynamic, _: Dynamic| -> Result<(), Raise> {
+        let (kind, index) = (kind(block), described(&index));
+        Err(raise("TypeError", format!("no element of {kind} is at {index}")))
+    });
     ACQUIRE.method(engine, |_, block: T, mut arguments| {
         let deadline = arguments.block_and_timeout(0)?;
         acquire(locked(&block, "acquire")?, deadline).map(Dynamic::from)
@@ -189,10 +194,13 @@ where
 
 /// The lock of a block that has one.
 fn locked<'a>(block: &'a Block, method: &str) -> Result<&'a Gate, Raise> {
-    block.gate().ok_or_else(|| {
-        let kind = if block.flavor() == Flavor::Value { "Value" } else { "Array" };
-        raise("AttributeError", format!("a {kind} without a lock has no '{method}'"))
-    })
+    block
+        .gate()
+        .ok_or_else(|| raise("AttributeError", format!("{} without a lock has no '{method}'", kind(block))))
+}
+
+fn kind(block: &Block) -> &'static str {
+    if block.flavor() == Flavor::Value { "a Value" } else { "an Array" }
 }
 
 fn acquire(gate: &Gate, deadline: Deadline) -> Result<bool, Raise> {

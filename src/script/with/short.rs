@@ -9,7 +9,7 @@
 //! them, also such numbers, so these follow from the text alone.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ use crate::script::raise::RhaiResult;
 thread_local! {
     /// The number of the next `with` of the text that is being compiled.
     static NEXT: Cell<Option<INT>> = const { Cell::new(None) };
-    static SHORT: RefCell<HashMap<INT, Rc<Short>>> = RefCell::default();
+    static SHORT: RefCell<BTreeMap<INT, Rc<Short>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Compiles `text`.
@@ -104,7 +104,9 @@ impl Short {
         let statements = if block.iter().any(declares) {
             vec![Statement { assignment: None, tree: Expr::Stmt(block.clone()) }]
         } else {
-            let alone = |statement: &Stmt| StmtBlock::new([statement.clone()], block.position(), block.end_position());
+            let alone = |statement: &Stmt| {
+                StmtBlock::new([statement.clone()], block.position(), block.end_position())
+            };
             let each = block.iter().map(|statement| Statement {
                 assignment: Assignment::of(statement),
                 tree: Expr::Stmt(alone(statement).into()),
@@ -130,7 +132,9 @@ impl Short {
             value = match assignment.as_ref().map(|assignment| assignment.perform(context.scope())) {
                 Some(Ok(())) => Dynamic::UNIT,
                 Some(Err(Undone::Raised(error))) => return Err(error),
-                Some(Err(Undone::Declined)) | None => context.eval_expression_tree(&Expression::from(tree))?,
+                Some(Err(Undone::Declined)) | None => {
+                    context.eval_expression_tree(&Expression::from(tree))?
+                }
             };
         }
         Ok(value)

@@ -73,11 +73,11 @@ impl Assignment {
     pub fn perform(&self, scope: &Scope) -> Result<(), Undone> {
         runtime::at_position(self.position);
         let mut value = self.value.value(scope)?;
+        let found = self.place.find(scope)?;
         if let Some(operator) = self.operator {
-            let old = self.place.read(scope)?;
-            value = operator.apply(old, value).ok_or(Undone::Declined)?;
+            value = operator.apply(found.read()?, value).ok_or(Undone::Declined)?;
         }
-        self.place.write(scope, value)
+        found.write(value)
     }
 }
 
@@ -108,7 +108,7 @@ impl Place {
         Some(Self { variable: variable(&sides.lhs)?, element })
     }
 
-    fn find<'a>(&'a self, scope: &'a Scope) -> Result<(&'a Dynamic, Access, Key<'a>), Undone> {
+    fn find<'a>(&'a self, scope: &'a Scope) -> Result<Found<'a>, Undone> {
         let key = match &self.element {
             Element::Property(name) => Key::Property(name),
             Element::Index(index) => match index.value(scope)? {
@@ -118,21 +118,28 @@ impl Place {
         };
         let value = scope.get(&self.variable).ok_or(Undone::Declined)?;
         let wanted = value.type_id();
-        let access = TYPES.with_borrow(|types| {
-            types.iter().find(|(known, _)| *known == wanted).map(|(_, access)| *access)
-        });
-        Ok((value, access.ok_or(Undone::Declined)?, key))
+        let access = TYPES
+            .with_borrow(|types| types.iter().find(|(known, _)| *known == wanted).map(|(_, access)| *access));
+        Ok(Found { value, access: access.ok_or(Undone::Declined)?, key })
     }
+}
 
-    fn read(&self, scope: &Scope) -> Result<Number, Undone> {
-        let (value, access, key) = self.find(scope)?;
-        let element = (access.read)(value, &key).ok_or(Undone::Declined)?;
+/// A place, with what the variable holds now.
+struct Found<'a> {
+    value: &'a Dynamic,
+    access: Access,
+    key: Key<'a>,
+}
+
+impl Found<'_> {
+    fn read(&self) -> Result<Number, Undone> {
+        let element = (self.access.read)(self.value, &self.key).ok_or(Undone::Declined)?;
         Number::of(&element.map_err(Undone::Raised)?).ok_or(Undone::Declined)
     }
 
-    fn write(&self, scope: &Scope, new: Number) -> Result<(), Undone> {
-        let (value, access, key) = self.find(scope)?;
-        (access.write)(value, &key, &new.into()).ok_or(Undone::Declined)?.map_err(Undone::Raised)
+    fn write(&self, new: Number) -> Result<(), Undone> {
+        let written = (self.access.write)(self.value, &self.key, &new.into());
+        written.ok_or(Undone::Declined)?.map_err(Undone::Raised)
     }
 }
 
@@ -164,7 +171,7 @@ impl Operand {
         match self {
             Self::Constant(number) => Ok(*number),
             Self::Variable(name) => scope.get(name).and_then(Number::of).ok_or(Undone::Declined),
-            Self::Place(place) => place.read(scope),
+            Self::Place(place) => place.find(scope)?.read(),
             Self::Operation(operator, sides) => {
                 let (left, right) = (sides.0.value(scope)?, sides.1.value(scope)?);
                 operator.apply(left, right).ok_or(Undone::Declined)
