@@ -6,7 +6,9 @@
 //! Invariants
 //! 1. A sleeper counts itself and reads the sequence under the guard, then sleeps while the sequence is
 //!    the same: whoever changes the state afterwards changes the sequence, so no wake-up is missed.
-//! 2. The *waker* takes a sleeper off the count: the next change does not wake again for the same one.
+//! 2. The *waker* takes a sleeper off the count: the next change does not wake again for the same one. Beside the
+//!    count stands the sequence that it belongs to, in one word: who was not woken takes itself off by one exchange,
+//!    which does nothing if a waker came before.
 //! 3. A sleeper that was killed leaves the count too high: that costs one needless wake-up, no more. One
 //!    that was woken and killed before it looked leaves the others asleep for a slice at most: nobody
 //!    sleeps longer than [`SLICE`] without looking.
@@ -15,7 +17,7 @@
 //!    one of them watches again.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::meanwhile;
@@ -42,8 +44,14 @@ pub enum GaveUp {
 #[repr(C)]
 pub struct WaitPoint {
     sequence: AtomicU32,
-    sleepers: AtomicU32,
     watched: AtomicU32,
+    /// The sequence in the upper half, the count in the lower.
+    sleepers: AtomicU64,
+}
+
+/// What `sleepers` holds.
+fn counted(sequence: u32, count: u32) -> u64 {
+    u64::from(sequence) << 32 | u64::from(count)
 }
 
 /// Whom a change concerns: to be sent once the guard is released.
@@ -98,23 +106,29 @@ impl WaitPoint {
     /// Something changed that one sleeper may want. Under the guard.
     #[inline]
     pub fn changed(&self) -> Wakeup<'_> {
-        let sleepers = self.sleepers.load(Ordering::Relaxed);
-        if sleepers != 0 {
-            self.sleepers.store(sleepers - 1, Ordering::Relaxed);
-            self.advance();
-        }
+        let sleepers = self.take_off(|count| count.saturating_sub(1));
         Wakeup { point: self, sleepers: sleepers.min(1), watchers: self.unwatch() }
     }
 
     /// Something changed that concerns all sleepers. Under the guard.
     pub fn changed_for_all(&self) -> Wakeup<'_> {
-        let sleepers = self.sleepers.swap(0, Ordering::Relaxed);
-        self.advance();
+        let sleepers = self.take_off(|_| 0);
         Wakeup { point: self, sleepers: if sleepers == 0 { 0 } else { u32::MAX }, watchers: self.unwatch() }
     }
 
-    fn advance(&self) {
-        self.sequence.store(self.sequence.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    /// Leaves as many on the count as `rest` says, and begins the next sequence; how many there were. If there was
+    /// nobody, nothing changes: who counts itself later looks at the state later.
+    #[inline]
+    fn take_off(&self, rest: impl Fn(u32) -> u32) -> u32 {
+        if self.sleepers.load(Ordering::Relaxed) as u32 == 0 {
+            return 0;
+        }
+        let sequence = self.sequence.load(Ordering::Relaxed).wrapping_add(1);
+        let taken = self.sleepers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            Some(counted(sequence, rest(word as u32)))
+        });
+        self.sequence.store(sequence, Ordering::Release);
+        taken.map_or(0, |word| word as u32)
     }
 
     /// Whether somebody watched until now.
@@ -137,15 +151,12 @@ impl WaitPoint {
         result
     }
 
-    /// A sleeper is awake again.
+    /// A sleeper is awake again. If nobody woke it, nobody took it off the count.
     fn leave(&self, ticket: Ticket) {
-        if self.sequence.load(Ordering::Relaxed) == ticket.0 {
-            // Nobody woke us, so nobody took us off the count. A waker may do so at this very moment:
-            // then the count is one too low, which invariant 3's slices make good.
-            let sleepers = self.sleepers.load(Ordering::Relaxed);
-            let one_less = sleepers.saturating_sub(1);
-            let _ = self.sleepers.compare_exchange(sleepers, one_less, Ordering::Relaxed, Ordering::Relaxed);
-        }
+        let own = |word: &u64| (word >> 32) as u32 == ticket.0 && *word as u32 != 0;
+        let _ = self.sleepers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            Some(word).filter(own).map(|word| word - 1)
+        });
     }
 }
 
@@ -281,7 +292,7 @@ mod tests {
         };
         let sleeping = |count: u32| {
             let patience = Instant::now();
-            while point.sleepers.load(Ordering::Acquire) < count {
+            while (point.sleepers.load(Ordering::Acquire) as u32) < count {
                 assert!(patience.elapsed() < Duration::from_secs(20), "nobody goes to sleep");
                 std::thread::yield_now();
             }
@@ -291,7 +302,7 @@ mod tests {
         killed.kill();
         let other = Child::run(sleeper);
         sleeping(2);
-        assert_eq!(point.sleepers.load(Ordering::Relaxed), 2, "one of them is dead");
+        assert_eq!(point.sleepers.load(Ordering::Relaxed) as u32, 2, "one of them is dead");
         point.changed().send();
         assert_eq!(other.wait(), Some(End::Exited(7)));
         assert_eq!(point.changed().sleepers, 1, "the dead one costs one needless wake-up");

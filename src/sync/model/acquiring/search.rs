@@ -1,12 +1,10 @@
 //! Visiting all states that can be reached, and what must hold in them.
 
-use std::collections::HashSet;
-
 use super::{After, Process, SWEEPER, State, Step, Thing};
+use crate::sync::model::{Model, explore};
 use crate::sync::word::Word;
 
-impl State {
-    /// All states that may follow.
+impl Model for State {
     fn successors(&self) -> Vec<Self> {
         let mut all = Vec::new();
         for me in 0..=SWEEPER {
@@ -56,20 +54,6 @@ impl State {
             assert!(!process.alive || process.step == Step::Done, "{index} waits for ever: {self:?}");
         }
         assert_eq!(self.available(), self.units, "something is lost: {self:?}");
-    }
-}
-
-/// Visits all states from `first` on.
-fn explore(first: State) {
-    let mut seen = HashSet::from([first]);
-    let mut todo = vec![first];
-    while let Some(state) = todo.pop() {
-        state.check();
-        let successors = state.successors();
-        if successors.is_empty() {
-            state.check_end();
-        }
-        todo.extend(successors.into_iter().filter(|next| seen.insert(*next)));
     }
 }
 
