@@ -24,13 +24,16 @@ use std::hash::Hash;
 
 /// A state of all that takes part.
 trait Model: Copy + Eq + Hash + Debug {
-    /// All states that may follow.
-    fn successors(&self) -> Vec<Self>;
+    /// The states that follow when one of those who can makes its next step.
+    fn steps(&self) -> Vec<Self>;
+
+    /// The states that follow when something happens that nobody may count on: a death, the end of a time.
+    fn accidents(&self) -> Vec<Self>;
 
     /// What must hold always.
     fn check(&self);
 
-    /// What must hold where nobody can go on.
+    /// What must hold where nobody can go on by itself.
     fn check_end(&self);
 }
 
@@ -40,11 +43,12 @@ fn explore<M: Model>(first: M) {
     let mut todo = vec![first];
     while let Some(state) = todo.pop() {
         state.check();
-        let successors = state.successors();
-        if successors.is_empty() {
+        let steps = state.steps();
+        if steps.is_empty() {
             state.check_end();
         }
-        todo.extend(successors.into_iter().filter(|next| seen.insert(*next)));
+        let all = steps.into_iter().chain(state.accidents());
+        todo.extend(all.filter(|next| seen.insert(*next)));
     }
 }
 

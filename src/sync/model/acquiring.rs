@@ -32,7 +32,10 @@ enum Step {
     Wake(After),
     Sleep,
     Asleep,
+    Deepen,
+    AcquireAgain,
     Inside,
+    ReleaseOnce,
     Release,
     ExchangeToRelease(Word),
     ReleaseInTurn,
@@ -93,6 +96,8 @@ enum Thing {
 struct State {
     thing: Thing,
     units: u8,
+    /// How often the holder has to release it, of a lock that can be acquired again.
+    depth: Option<u8>,
     guard: Option<usize>,
     turns: u64,
     processes: [Process; SWEEPER + 1],
@@ -111,7 +116,22 @@ impl State {
         let step = |index: usize| if index < count { Step::Acquire } else { Step::Done };
         let processes = [0, 1, 2, SWEEPER].map(|index| Process::new(step(index), rounds));
         let deaths_left = deaths_left + more_deaths();
-        Self { thing, units, guard: None, turns: NOBODY, processes, dead: None, deaths_left, late_left }
+        Self {
+            thing,
+            units,
+            depth: None,
+            guard: None,
+            turns: NOBODY,
+            processes,
+            dead: None,
+            deaths_left,
+            late_left,
+        }
+    }
+
+    /// What one does that has it.
+    fn taken(&self) -> Step {
+        if self.depth.is_some() { Step::Deepen } else { Step::Inside }
     }
 
     /// Those who wait and live.
@@ -146,7 +166,7 @@ impl State {
             Step::Acquire => match next.thing {
                 Thing::Lock(Word::FREE) => {
                     next.thing = Thing::Lock(taker);
-                    go(&mut next, Step::Inside);
+                    go(&mut next, self.taken());
                 }
                 _ => go(&mut next, Step::LockGuard(After::Waiting)),
             },
@@ -273,8 +293,20 @@ impl State {
                 }
                 process.step = Step::LockGuard(After::Waiting);
             }
+            Step::Deepen => {
+                next.depth = Some(1);
+                go(&mut next, Step::AcquireAgain);
+            }
+            Step::AcquireAgain => {
+                next.depth = self.depth.map(|depth| depth + 1);
+                go(&mut next, Step::Inside);
+            }
             Step::Inside => {
-                process.step = Step::Release;
+                process.step = if self.depth.is_some() { Step::ReleaseOnce } else { Step::Release };
+            }
+            Step::ReleaseOnce => {
+                next.depth = self.depth.map(|depth| depth - 1);
+                go(&mut next, if self.depth > Some(1) { Step::ReleaseOnce } else { Step::Release });
             }
             Step::Release => match next.thing {
                 Thing::Lock(word) if word.is_plain() => go(&mut next, Step::ExchangeToRelease(word)),
@@ -331,9 +363,10 @@ impl State {
 
     /// What process `me` does when the guard is behind it.
     fn step_after(&mut self, me: usize, after: After) -> Step {
+        let taken = self.taken();
         let process = &mut self.processes[me];
         match after {
-            After::Taken => Step::Inside,
+            After::Taken => taken,
             After::Waiting => Step::Sleep,
             After::Mourned => Step::Done,
             After::Released if process.rounds > 1 => {

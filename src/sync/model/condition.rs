@@ -229,21 +229,22 @@ impl State {
 }
 
 impl Model for State {
-    fn successors(&self) -> Vec<Self> {
-        let mut all: Vec<Self> = (0..=SWEEPER)
-            .filter(|me| self.processes[*me].alive)
-            .filter_map(|me| self.after_step_of(me))
-            .collect();
-        for me in 0..SWEEPER {
+    fn steps(&self) -> Vec<Self> {
+        let living = (0..=SWEEPER).filter(|me| self.processes[*me].alive);
+        let mut all: Vec<Self> = living.filter_map(|me| self.after_step_of(me)).collect();
+        let unswept = (0..SWEEPER).filter(|me| !self.processes[*me].alive && !self.processes[*me].swept);
+        for dead in unswept.filter(|_| self.processes[SWEEPER].step == Step::Done) {
+            let mut next = *self;
+            next.processes[SWEEPER].step = Step::LockGuardToMourn(dead);
+            all.push(next);
+        }
+        all
+    }
+
+    fn accidents(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for me in (0..SWEEPER).filter(|me| self.processes[*me].alive) {
             let process = self.processes[me];
-            if !process.alive {
-                if !process.swept && self.processes[SWEEPER].step == Step::Done {
-                    let mut next = *self;
-                    next.processes[SWEEPER].step = Step::LockGuardToMourn(me);
-                    all.push(next);
-                }
-                continue;
-            }
             if self.deaths_left > 0 && process.step != Step::Done {
                 let mut next = Self { deaths_left: self.deaths_left - 1, ..*self };
                 // Nobody looks at more of the dead than this: so many deaths are one.

@@ -71,6 +71,10 @@ impl State {
         }
     }
 
+    fn living(&self) -> impl Iterator<Item = usize> {
+        (0..PROCESSES).filter(|me| self.processes[*me].alive)
+    }
+
     fn lock_guard(&mut self, me: usize) -> bool {
         let free = self.guard.is_none_or(|owner| !self.processes[owner].alive);
         if free {
@@ -161,15 +165,19 @@ impl State {
 }
 
 impl Model for State {
-    fn successors(&self) -> Vec<Self> {
-        let living = || (0..PROCESSES).filter(|me| self.processes[*me].alive);
-        let mut all: Vec<Self> = living().filter_map(|me| self.after_step_of(me)).collect();
+    fn steps(&self) -> Vec<Self> {
+        let mut all: Vec<Self> = self.living().filter_map(|me| self.after_step_of(me)).collect();
         if all.is_empty() && self.slice_left {
             let mut next = Self { slice_left: false, ..*self };
             next.wake(|_| true);
             all.extend((next.processes != self.processes).then_some(next));
         }
-        for me in living() {
+        all
+    }
+
+    fn accidents(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for me in self.living() {
             let process = self.processes[me];
             if self.deaths_left > 0 && process.step != Step::Done {
                 let mut next = Self { deaths_left: self.deaths_left - 1, slice_left: true, ..*self };

@@ -5,7 +5,7 @@ use crate::sync::model::{Model, explore};
 use crate::sync::word::Word;
 
 impl Model for State {
-    fn successors(&self) -> Vec<Self> {
+    fn steps(&self) -> Vec<Self> {
         let mut all = Vec::new();
         for me in 0..=SWEEPER {
             let process = self.processes[me];
@@ -23,7 +23,15 @@ impl Model for State {
                 continue;
             }
             all.extend(self.after_step_of(me));
-            if me == SWEEPER || process.step == Step::Done {
+        }
+        all
+    }
+
+    fn accidents(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for me in 0..SWEEPER {
+            let process = self.processes[me];
+            if !process.alive || process.step == Step::Done {
                 continue;
             }
             if self.deaths_left > 0 {
@@ -47,6 +55,7 @@ impl Model for State {
         let inside =
             self.processes.iter().filter(|process| process.alive && process.step == Step::Inside).count();
         assert!(inside <= usize::from(self.units), "too many inside: {self:?}");
+        assert!(inside == 0 || self.depth.is_none_or(|depth| depth == 2), "acquired twice: {self:?}");
     }
 
     fn check_end(&self) {
@@ -66,6 +75,13 @@ fn two_processes_with_a_lock() {
 #[test]
 fn three_processes_with_a_lock() {
     explore(State::new(Thing::Lock(Word::FREE), 1, 3, 1, 2, 1));
+}
+
+#[test]
+fn processes_with_a_lock_that_each_acquires_twice() {
+    let twice = |state| explore(State { depth: Some(0), ..state });
+    twice(State::new(Thing::Lock(Word::FREE), 1, 2, 2, 2, 1));
+    twice(State::new(Thing::Lock(Word::FREE), 1, 3, 1, 1, 1));
 }
 
 #[test]
