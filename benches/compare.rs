@@ -11,7 +11,7 @@ mod side;
 use std::env;
 use std::process::ExitCode;
 
-use side::{Side, Tools};
+use side::{Side, Tools, figure};
 
 /// The rounds of a row.
 const ROUNDS: usize = 7;
@@ -73,7 +73,8 @@ const ROWS: &[Row] = &[
     pair("ping_pong", 2.0),
     pair("blob_64m", 5.0),
     row("socket_echo", Side::Pair("socket_echo", &[]), Side::Python("socket_echo", &[]), None),
-    row("lock_free", Side::Pair("lock_free", &[]), Side::Python("lock_free", &[]), None),
+    row("lock_free", Side::Pair("lock_free", &[]), Side::Stated("allowed"), Some(1.0)),
+    row("lock_python", Side::Pair("lock_python", &[]), Side::Python("lock_python", &[]), None),
     with("value_add", "value_add", &["1"], 2.0),
     with("value_add_4", "value_add", &["4"], 2.0),
     row("value_step", Side::Pair("value_step", &["1"]), Side::Python("value_add", &["1"]), Some(2.0)),
@@ -152,6 +153,14 @@ impl Row {
         for round in 0..rounds {
             let mut sides = [(self.stook, 0.0), (self.other, 0.0)];
             for _ in 0..repeat {
+                if let Side::Stated(name) = self.other {
+                    let (time, lines) = self.stook.run(tools)?;
+                    let stated = figure(&lines, name).ok_or_else(|| format!("it printed no `{name}:`"))?;
+                    let [(_, own), (_, other)] = &mut sides;
+                    *own += time;
+                    *other += stated;
+                    continue;
+                }
                 for turn in 0..2 {
                     let (side, sum) = &mut sides[(round + turn) % 2];
                     let (time, lines) = side.run(tools)?;

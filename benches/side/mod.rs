@@ -22,6 +22,8 @@ pub enum Side {
     PythonJob(&'static str, &'static str),
     /// A Rust program with an empty `main`.
     Empty,
+    /// A figure in a line of that name, which the side that it is compared with prints.
+    Stated(&'static str),
 }
 
 impl Side {
@@ -32,7 +34,7 @@ impl Side {
 
     /// What the machine lacks to run it.
     pub fn lack(self, tools: &Tools) -> Option<String> {
-        self.command(tools).err()
+        if matches!(self, Side::Stated(_)) { None } else { self.command(tools).err() }
     }
 
     /// What people call it.
@@ -45,6 +47,7 @@ impl Side {
             Side::Python(name, arguments) => format!("{name}.py {}", arguments.join(" ")),
             Side::PythonJob(name, processes) => format!("{name}.py on {processes}"),
             Side::Empty => "empty Rust program".to_owned(),
+            Side::Stated(name) => name.to_owned(),
         }
     }
 
@@ -57,6 +60,7 @@ impl Side {
                 Command::new(tools.python.as_ref().ok_or("there is no python3")?)
             }
             Side::Empty => Command::new(tools.empty.as_ref().ok_or("rustc made no empty program")?),
+            Side::Stated(_) => return Err("it is no program".to_owned()),
         };
         match self {
             Side::Code(code) => command.args(["-e", code]),
@@ -69,7 +73,7 @@ impl Side {
             }
             Side::Job(name, _) => command.arg(root.join(format!("scripts/{name}.rhai"))),
             Side::PythonJob(name, _) => command.arg(root.join(format!("benches/pairs/{name}.py"))),
-            Side::Empty => &mut command,
+            Side::Empty | Side::Stated(_) => &mut command,
         };
         if let Side::Job(_, processes) | Side::PythonJob(_, processes) = self {
             let files = tools.files.as_ref().ok_or("there is no directory of files; set STOOK_BENCH_DIR")?;
@@ -105,12 +109,15 @@ impl Side {
         if !matches!(self, Side::Pair(..) | Side::Python(..)) {
             return Ok((elapsed, stdout));
         }
-        let printed = stdout.lines().find_map(|line| {
-            let figure = line.strip_prefix("seconds:").or_else(|| line.strip_prefix("MiB:"));
-            figure?.trim().parse().ok()
-        });
+        let printed = figure(&stdout, "seconds").or_else(|| figure(&stdout, "MiB"));
         Ok((printed.ok_or_else(|| format!("{} printed no `seconds:` or `MiB:`", self.title()))?, stdout))
     }
+}
+
+/// The figure in a line `name: X`.
+pub fn figure(printed: &str, name: &str) -> Option<f64> {
+    let after = |line: &'_ str| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok();
+    printed.lines().find_map(after)
 }
 
 /// What the machine has.

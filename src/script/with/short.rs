@@ -167,18 +167,23 @@ impl Resource {
 
 /// Whether there is a variable more after the statement.
 fn declares(statement: &Stmt) -> bool {
-    matches!(statement, Stmt::Var(..) | Stmt::Import(..) | Stmt::Export(..) | Stmt::Share(..))
+    matches!(statement, Stmt::Var(..))
 }
 
 /// Whether what stands at the end of `path` is soon done, and does not need the script's functions: walking the
 /// tree does not find those of a compiled module.
 fn is_short(path: &[ASTNode], functions: &HashSet<&str>) -> bool {
     match path.last() {
-        Some(ASTNode::Stmt(statement)) => match statement {
-            Stmt::While(..) | Stmt::Do(..) | Stmt::For(..) | Stmt::FnCall(..) => false,
-            Stmt::Import(..) | Stmt::Export(..) | Stmt::Share(..) => false,
-            _ => true,
-        },
+        Some(ASTNode::Stmt(statement)) => !matches!(
+            statement,
+            Stmt::While(..)
+                | Stmt::Do(..)
+                | Stmt::For(..)
+                | Stmt::FnCall(..)
+                | Stmt::Import(..)
+                | Stmt::Export(..)
+                | Stmt::Share(..)
+        ),
         Some(ASTNode::Expr(expression)) => match expression {
             Expr::FnCall(call, _) => call.is_operator_call(),
             Expr::MethodCall(call, _) => {
