@@ -8,8 +8,9 @@
 //! 2. Looking takes nothing. A watcher that is killed has left word with things that nobody watches: each tells
 //!    the others once, needlessly.
 //! 3. A descriptor that becomes ready sends the watcher a signal, whose handler tells the watchers: it is asked
-//!    for that before the things are looked at. Of several that watch one socket the last is sent it; the others
-//!    look after a slice.
+//!    for that before each look. Of several processes that watch one socket the last to ask is sent it, and tells
+//!    them all. When one of them ends its watch, nobody is sent anything until the others have looked, and asked, again:
+//!    after a slice at most.
 //! 4. A watcher sleeps no longer than a slice without looking (see `wait`).
 
 use std::os::fd::RawFd;
@@ -41,10 +42,11 @@ pub trait Watched {
 /// # Errors
 /// [`GaveUp::Interrupted`] at Ctrl-C.
 pub fn wait(things: &[&dyn Watched], deadline: Deadline, what: Waiting) -> Result<Vec<bool>, GaveUp> {
-    let _told = things.iter().filter_map(|thing| thing.descriptor()).map(Told::of).collect::<Vec<_>>();
+    let told = things.iter().filter_map(|thing| thing.descriptor()).map(Told).collect::<Vec<_>>();
     let look = || -> Vec<bool> { things.iter().map(|thing| thing.look()).collect() };
     loop {
         sweep::after_deaths();
+        told.iter().for_each(Told::ask);
         let seen = header().news.load(Ordering::Acquire);
         let ready = look();
         if ready.contains(&true) {
@@ -63,10 +65,9 @@ pub fn wait(things: &[&dyn Watched], deadline: Deadline, what: Waiting) -> Resul
 struct Told(RawFd);
 
 impl Told {
-    fn of(number: RawFd) -> Self {
+    fn ask(&self) {
         signal::on_descriptor(tell_watchers);
-        descriptor::send_signals(number, true);
-        Self(number)
+        descriptor::send_signals(self.0, true);
     }
 }
 
