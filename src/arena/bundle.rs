@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocks::{self, Block, OutOfMemory, Use};
 use super::hand::{self, Hand};
-use super::handle;
+use super::object;
 use super::segment::at;
 
 /// References in this process's hand. Dropping it releases them.
@@ -49,7 +49,7 @@ impl Bundle {
         block.published();
         let bundle = Self { offset, hand };
         for (index, object) in offsets.iter().enumerate() {
-            handle::count(*object, entry(offset, index as u64), (length(offset), index as u64 + 1));
+            object::count(*object, entry(offset, index as u64), (length(offset), index as u64 + 1));
         }
         Ok(bundle)
     }
@@ -100,7 +100,7 @@ pub(super) fn release(offset: u64, word: &AtomicU64) {
         let count = length(offset).load(Ordering::Relaxed);
         let Some(last) = count.checked_sub(1) else { break };
         let object = entry(offset, last).load(Ordering::Relaxed);
-        handle::release_counted(object, (length(offset), last));
+        object::release_counted(object, (length(offset), last));
     }
     blocks::free_from_hand(offset, word, Use::Bytes);
 }

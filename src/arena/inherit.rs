@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::blocks::{Block, OutOfMemory, Use};
-use super::handle::{STRIDE, count};
+use super::entries::STRIDE;
+use super::object::count;
 use super::segment::{at, header, nowhere};
 use super::table::{Slot, me};
 

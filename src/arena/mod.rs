@@ -15,7 +15,9 @@
 //! | `hand` | what this process holds between taking it and giving it away |
 //! | `slot` | what the session knows of one process |
 //! | `table` | all slots: who comes, who goes |
-//! | `handle` | counted references to shared objects |
+//! | `object` | shared objects, which are counted |
+//! | `entries` | which of them a process holds |
+//! | `handle` | a process's references to them |
 //! | `inherit` | the handles of a forked child |
 //! | `hooks` | what the kinds of objects do at an object's end, and at a process's |
 //! | `turn` | what a process needs to be called when it waits |
@@ -25,11 +27,13 @@
 
 pub mod blocks;
 pub mod bundle;
+mod entries;
 pub mod guard;
 pub mod hand;
 pub mod handle;
 pub mod hooks;
 pub mod inherit;
+mod object;
 pub mod parcel;
 pub mod segment;
 pub mod size;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::blocks::{Block, OutOfMemory, Use};
 use super::bundle::{self, Bundle};
 use super::hand::{self, Hand};
-use super::handle::{self, Handle, Kind, Object, on_destroy};
+use super::handle::{Handle, Kind, Object, on_destroy};
+use super::object;
 use super::segment::{at, nowhere, pointer};
 
 #[repr(C)]
@@ -119,7 +120,7 @@ fn destroy(offset: u64) {
 
 /// Gives the slot of a process that is about to start its own count of `parcel`.
 pub fn give_to(slot: &super::table::Slot, parcel: &Parcel) {
-    handle::count(parcel.offset(), &slot.start, (nowhere(), 0));
+    object::count(parcel.offset(), &slot.start, (nowhere(), 0));
 }
 
 /// The parcel that the process of `slot` is to start with.
@@ -141,7 +142,7 @@ pub fn given_to_me() -> Result<Option<Parcel>, OutOfMemory> {
     let Some(slot) = super::table::me() else { return Ok(None) };
     let parcel = given_to(slot)?;
     if let Some(parcel) = &parcel {
-        handle::release(parcel.offset(), &slot.start);
+        object::release(parcel.offset(), &slot.start);
     }
     Ok(parcel)
 }

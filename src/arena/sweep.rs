@@ -19,9 +19,9 @@ use super::blocks::{self, Use};
 use super::bundle;
 use super::guard;
 use super::hand;
-use super::handle;
 use super::segment::{header, offset_of};
 use super::table::{self, ENDED, ProcessId, RUNNING, Role, SPARE, STARTING, Slot, used_slots};
+use super::{entries, object};
 
 /// Cleans up if a process has died since that was done last: what it held may be what the caller waits for.
 #[inline]
@@ -102,9 +102,9 @@ pub fn myself() {
         let held = header().sweep_guard.lock();
         let start = slot.start.load(Ordering::Relaxed);
         if start != 0 {
-            handle::release(start, &slot.start);
+            object::release(start, &slot.start);
         }
-        handle::sweep_entries(slot, &held);
+        entries::sweep_entries(slot, &held);
     }
 }
 
@@ -124,14 +124,14 @@ fn empty(slot: &Slot, held: &guard::Held<'_>) {
         match (offset, tag) {
             (0, _) => {}
             (_, hand::BUNDLE) => bundle::release(offset, word),
-            (_, hand::DYING) => handle::destroy(offset, word),
+            (_, hand::DYING) => object::destroy(offset, word),
             (_, hand::OBJECT) => blocks::free_from_hand(offset, word, Use::Object),
             _ => blocks::free_from_hand(offset, word, Use::Bytes),
         }
     }
     let start = slot.start.load(Ordering::Relaxed);
     if start != 0 {
-        handle::release(start, &slot.start);
+        object::release(start, &slot.start);
     }
-    handle::sweep_entries(slot, held);
+    entries::sweep_entries(slot, held);
 }
