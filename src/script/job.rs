@@ -151,7 +151,7 @@ impl Job {
             // It never gets here: it has no script to be called from.
             Self::Zygote(_) => return Done::Result(Ok(Dynamic::UNIT)),
         };
-        match worker.serve(&|function| Task::new(context, function)) {
+        match worker.serve(&|function| task(context, function)) {
             Stopped::NoMoreTasks | Stopped::Retired => Done::Result(Ok(Dynamic::UNIT)),
             Stopped::OutOfMemory => Done::Result(Err(raise("MemoryError", "no memory for a task's result"))),
             Stopped::NewProgram(parcel) => {
@@ -181,14 +181,12 @@ fn call(context: &NativeCallContext, function: &FnPtr, arguments: Array) -> Rhai
 /// A pool's function, in a worker.
 struct Task<'a>(Callee<'a>);
 
-impl<'a> Task<'a> {
-    fn new(
-        context: &'a NativeCallContext<'a>,
-        function: Dynamic,
-    ) -> Result<Box<dyn worker::Callee + 'a>, String> {
-        let function = function.try_cast().ok_or("a task's function is not a function")?;
-        Ok(Box::new(Self(Callee::new(context, function))))
-    }
+fn task<'a>(
+    context: &'a NativeCallContext<'a>,
+    function: Dynamic,
+) -> Result<Box<dyn worker::Callee + 'a>, String> {
+    let function = function.try_cast().ok_or("a task's function is not a function")?;
+    Ok(Box::new(Task(Callee::new(context, function))))
 }
 
 impl worker::Callee for Task<'_> {
