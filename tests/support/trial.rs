@@ -90,7 +90,12 @@ pub fn run_script(script: &Path, case: &Case, method: Option<&str>) -> Result<Ru
     let mut command = program().to_owned();
     if case.copied_program {
         command = place.work().join("stook");
-        fs::copy(program(), &command).map_err(failed)?;
+        // By another process: what this one has open for writing, a test beside it hands on to the process that it
+        // starts, and a file that somebody can write to can't be run ("Text file busy").
+        let copied = Command::new("cp").arg(program()).arg(&command).status().map_err(failed)?;
+        if !copied.success() {
+            return Err(format!("{}: the program can't be copied: {copied}", script.display()));
+        }
     }
     let mut args: Vec<String> = Vec::new();
     if let Some(method) = method {
