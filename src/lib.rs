@@ -24,6 +24,8 @@ pub mod pool;
 
 pub mod socket;
 
+pub mod manager;
+
 pub mod script;
 
 pub mod repl;

@@ -27,7 +27,7 @@ const ROWS: &[&[&str]] = &[
 ];
 
 /// Who may use whom within a row all the same.
-const WITHIN_A_ROW: &[(&str, &str)] = &[("pool", "queue")];
+const WITHIN_A_ROW: &[(&str, &str)] = &[("pool", "queue"), ("manager", "socket")];
 
 /// The folders that may hold unsafe code.
 const UNSAFE: &[&str] = &["sys", "arena", "sync", "share"];

@@ -64,6 +64,8 @@ pub enum Kind {
     Barrier = 13,
     Block = 16,
     Named = 17,
+    /// A parcel that says where a manager's object is.
+    Proxy = 20,
 }
 
 impl Kind {
@@ -81,6 +83,7 @@ impl Kind {
         Self::Barrier,
         Self::Block,
         Self::Named,
+        Self::Proxy,
     ];
 }
 

@@ -1,6 +1,6 @@
 //! A parcel: bytes that are written once, read by many, and counted; with the references inside them.
 //!
-//! The text of a program, what a process is to start with, the function of a pool's call.
+//! The text of a program, what a process is to start with, the function of a pool's call, where a manager's object is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +27,7 @@ pub struct Parcel(Handle);
 /// Registers the destructor; called once by every process.
 pub fn register() {
     on_destroy(Kind::Parcel, destroy);
+    on_destroy(Kind::Proxy, destroy);
 }
 
 fn layout(offset: u64) -> &'static Layout {
@@ -40,7 +41,15 @@ impl Parcel {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn new(bytes: &[u8], references: &[u64]) -> Result<Self, OutOfMemory> {
-        let handle = Handle::create(Kind::Parcel, size_of::<Layout>(), |place| {
+        Self::of_kind(Kind::Parcel, bytes, references)
+    }
+
+    /// As [`Parcel::new`], for a `kind` of parcel that messages tell from others.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn of_kind(kind: Kind, bytes: &[u8], references: &[u64]) -> Result<Self, OutOfMemory> {
+        let handle = Handle::create(kind, size_of::<Layout>(), |place| {
             // SAFETY: memory of that size in this process's hand; the fields are atomics.
             let layout: &Layout = unsafe { &*place.cast() };
             for word in [&layout.body, &layout.length, &layout.bundle] {
@@ -83,6 +92,11 @@ impl Parcel {
     /// Where it is: what travels.
     pub fn offset(&self) -> u64 {
         self.0.offset()
+    }
+
+    /// How many processes, messages and parcels have it.
+    pub fn count(&self) -> u64 {
+        self.0.count()
     }
 
     /// Its bytes.

@@ -2,7 +2,7 @@
 
 use rhai::Dynamic;
 
-use super::{connection, locks, queue, share};
+use super::{connection, locks, manager, queue, share};
 use crate::arena::handle::{self, Kind};
 use crate::socket::end::SocketEnd;
 use crate::wire::{Error, Handles};
@@ -17,10 +17,13 @@ impl Handles for Carry {
             .or_else(|| connection::offset(value))
             .or_else(|| locks::offset(value))
             .or_else(|| share::offset(value))
+            .or_else(|| manager::offset(value))
     }
 
     fn refusal(&self, value: &Dynamic) -> Option<String> {
-        connection::is_closed(value).then(|| "this Connection is closed in this process".to_owned())
+        let closed =
+            connection::is_closed(value).then(|| "this Connection is closed in this process".to_owned());
+        closed.or_else(|| manager::refusal(value))
     }
 
     fn attach(&self, offset: u64) -> Option<Dynamic> {
@@ -35,13 +38,14 @@ impl Handles for Carry {
             | Kind::Event
             | Kind::Barrier) => locks::open(kind, offset),
             Kind::Block => share::open(offset),
-            Kind::Parcel | Kind::Pool | Kind::Named => None,
+            Kind::Parcel | Kind::Pool | Kind::Named | Kind::Proxy => None,
         }
     }
 
     fn try_attach(&self, offset: u64) -> Result<Option<Dynamic>, Error> {
         match handle::kind_at(offset) {
             Some(Kind::Named) => share::attach(offset).map(Some),
+            Some(Kind::Proxy) => manager::attach(offset).map(Some),
             _ => Ok(self.attach(offset)),
         }
     }

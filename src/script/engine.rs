@@ -6,8 +6,8 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, INT, Modul
 
 use super::process::context;
 use super::{
-    atexit, command, connection, errors, files, hash, iterate, locks, logger, modules, pool, process, queue,
-    random, runtime, share, socket, text, time, wait, with,
+    atexit, command, connection, errors, files, hash, iterate, locks, logger, manager, modules, pool,
+    process, queue, random, runtime, share, socket, text, time, wait, with,
 };
 use crate::arena::sweep;
 use crate::sys::{resources, signal};
@@ -48,7 +48,7 @@ pub fn build() -> Engine {
         signal::interrupted().then(|| Dynamic::from("KeyboardInterrupt"))
     });
     let program = runtime::program();
-    engine.set_module_resolver(modules::Resolver::new(&program.directory, program.modules));
+    engine.set_module_resolver(modules::Resolver::new(&program.directory, program.modules.clone()));
     with::register(&mut engine);
     errors::register(&mut engine);
     time::register(&mut engine);
@@ -62,6 +62,7 @@ pub fn build() -> Engine {
     command::register(&mut engine);
     pool::register(&mut engine);
     share::register(&mut engine);
+    manager::register(&mut engine, &program);
     files::register(&mut engine);
     text::register(&mut engine);
     hash::register(&mut engine);
@@ -101,6 +102,7 @@ fn globals(engine: &mut Engine) {
         command::NAMES,
         pool::NAMES,
         share::NAMES,
+        manager::NAMES,
         files::NAMES,
         text::NAMES,
         hash::NAMES,

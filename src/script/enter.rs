@@ -6,7 +6,7 @@ use super::heritage::Heritage;
 use super::job::{Done, Job};
 use super::program::Program;
 use super::stage::Stage;
-use super::{atexit, engine, inherit, logger, run, runtime, time, zygote};
+use super::{atexit, engine, inherit, logger, manager, run, runtime, time, zygote};
 use crate::arena::parcel::Parcel;
 use crate::arena::table;
 use crate::process::{finish, session};
@@ -66,6 +66,7 @@ pub fn served(stage: &Stage, loaded: Option<&Parcel>) -> ! {
 pub fn forked(context: &NativeCallContext, heritage: Heritage, job: Job) -> ! {
     atexit::forget();
     runtime::forked();
+    manager::forked();
     // It has no surroundings to enter: they are its parent's.
     let _ = heritage.take_up();
     inherit::sort_out(context, &job);

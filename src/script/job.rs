@@ -10,6 +10,7 @@ use rhai::{Array, Dynamic, FnPtr, NativeCallContext};
 use super::callee::Callee;
 use super::carry::Carry;
 use super::heritage::Heritage;
+use super::manager::serve::Work;
 use super::raise::{RhaiResult, raise};
 use super::{atexit, run, runtime, terminal};
 use crate::arena::parcel::{self, Parcel};
@@ -30,6 +31,8 @@ pub enum Job {
     Serve(Seat, Option<(FnPtr, Array)>),
     /// Work on for a pool, with another program.
     Resume(Box<Worker<'static>>),
+    /// Be a manager's server.
+    Manage(Box<Work>),
     /// Be the session's fork server, after importing these files.
     Zygote(Vec<String>),
 }
@@ -44,6 +47,7 @@ pub enum Done {
 
 const CALL: &str = "call";
 const SERVE: &str = "serve";
+const MANAGE: &str = "manage";
 const ZYGOTE: &str = "zygote";
 
 impl Job {
@@ -53,7 +57,7 @@ impl Job {
             Self::Serve(seat, _) => {
                 vec![seat.tasks.offset(), seat.results.offset(), seat.claims.offset()]
             }
-            Self::Call(..) | Self::Resume(_) | Self::Zygote(_) => Vec::new(),
+            Self::Call(..) | Self::Resume(_) | Self::Manage(_) | Self::Zygote(_) => Vec::new(),
         }
     }
 
@@ -76,6 +80,11 @@ impl Job {
                     ("initializer", function(&initializer)),
                     ("initargs", arguments.unwrap_or_default().into()),
                 ]
+            }
+            Self::Manage(work) => {
+                let mut parts = vec![("kind", MANAGE.into())];
+                parts.extend(work.parts());
+                parts
             }
             // Never sent: it is how a worker goes on by itself.
             Self::Resume(_) => Vec::new(),
@@ -117,6 +126,7 @@ impl Job {
                 let initializer = next().try_cast();
                 Self::Serve(seat, initializer.map(|function| (function, array(next()))))
             }
+            MANAGE => Self::Manage(Box::new(Work::receive(next))),
             ZYGOTE => {
                 let files = array(next()).into_iter().filter_map(|file| file.into_string().ok());
                 Self::Zygote(files.collect())
@@ -148,6 +158,7 @@ impl Job {
                 }
             }
             Self::Resume(worker) => worker,
+            Self::Manage(work) => return Done::Result(work.perform(context)),
             // It never gets here: it has no script to be called from.
             Self::Zygote(_) => return Done::Result(Ok(Dynamic::UNIT)),
         };

@@ -24,7 +24,7 @@
 //! | `raise` | errors of the layers below as errors of scripts |
 //! | `report` | an error that nobody caught, for people |
 //! | `carry` | handles inside values |
-//! | `process` `queue` `connection` `socket` `locks` `pool` `share` `wait` `time` `errors` `logger` `random` | one area of the API each |
+//! | `process` `queue` `connection` `socket` `locks` `pool` `share` `manager` `wait` `time` `errors` `logger` `random` | one area of the API each |
 //! | `command` | running other programs |
 //! | `files` `text` `hash` | what job scripts do to files |
 
@@ -46,6 +46,7 @@ pub mod job;
 pub mod kept;
 pub mod locks;
 pub mod logger;
+pub mod manager;
 pub mod modules;
 pub mod pool;
 pub mod process;

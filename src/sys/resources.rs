@@ -45,6 +45,16 @@ pub fn raise_stack_limit(wanted: u64) -> u64 {
     target
 }
 
+/// Raises the number of descriptors that this process may have to what the system lets it have.
+pub fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // Where that is not allowed, it has what it has.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// Bytes of memory that only this process has: what it shares with others is not its own.
 pub fn own_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();

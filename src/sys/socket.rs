@@ -44,6 +44,16 @@ impl Socket {
         Ok(system::setsockopt(&self.0, sockopt::TcpNoDelay, &true)?)
     }
 
+    /// A peer that does not answer for minutes, because its machine or the way to it is gone, is as good as closed.
+    pub fn keep_alive(&self) {
+        // Only sockets of the network have these, and one without them is a socket all the same.
+        let _ = system::setsockopt(&self.0, sockopt::KeepAlive, &true);
+        let _ = system::setsockopt(&self.0, sockopt::TcpKeepIdle, &60);
+        let _ = system::setsockopt(&self.0, sockopt::TcpKeepInterval, &15);
+        let _ = system::setsockopt(&self.0, sockopt::TcpKeepCount, &4);
+        let _ = system::setsockopt(&self.0, sockopt::TcpUserTimeout, &120_000);
+    }
+
     /// The socket of a descriptor that was one.
     pub fn from_descriptor(descriptor: OwnedFd) -> Self {
         Self(descriptor)

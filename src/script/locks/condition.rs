@@ -85,7 +85,7 @@ fn wait_for(context: &NativeCallContext, condition: Condition, mut arguments: Ar
 }
 
 /// As in Python: nothing, zero and what is empty are false, all else is true.
-fn counts_as_true(value: &Dynamic) -> bool {
+pub fn counts_as_true(value: &Dynamic) -> bool {
     if let Ok(truth) = value.as_bool() {
         return truth;
     }

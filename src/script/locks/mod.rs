@@ -12,6 +12,7 @@ pub mod hold;
 mod lock;
 mod semaphore;
 
+pub use condition::counts_as_true;
 use rhai::{Dynamic, Engine};
 
 use crate::arena::handle::Kind;

@@ -100,6 +100,11 @@ pub fn register(engine: &mut Engine) {
         });
 }
 
+/// Whether `value` is a pool.
+pub fn is_pool(value: &Dynamic) -> bool {
+    value.is::<Pool>()
+}
+
 fn text(pool: &Pool) -> String {
     let pool = pool.borrow();
     let state = match pool.state() {

@@ -102,6 +102,11 @@ fn active() -> Vec<Process> {
     })
 }
 
+/// Shows a process that this one has started for a purpose of its own among its children.
+pub fn adopt(name: &str, child: &children::Shared) {
+    STARTED.with_borrow_mut(|started| started.push(Process::of_child(name, child)));
+}
+
 fn new(_: &NativeCallContext, method: Option<Method>, mut arguments: Arguments) -> RhaiResult {
     Ok(Dynamic::from(Process::new(Wanted {
         target: arguments.function(0)?,

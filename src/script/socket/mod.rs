@@ -6,7 +6,7 @@
 //! | `listener` | a listener as scripts have it |
 //! | `fault` | errors of sockets, as errors of scripts |
 
-mod address;
+pub mod address;
 pub mod fault;
 mod listener;
 

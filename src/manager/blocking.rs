@@ -1,0 +1,245 @@
+//! What the objects have in common whose calls may have to wait: locks, events, queues and their kin.
+//!
+//! The server runs one thread, so such an object is a plain state machine. A call is answered at once, or *parked*: the
+//! object keeps its ticket until another call, or the end of its time, answers it. Nobody else waits for that.
+//!
+//! Invariants
+//! 1. A ticket that a call has left with an object is answered once: by the object, or by the server, which has told
+//!    the object to forget it.
+//! 2. Whoever is first in line is served first.
+//!
+//! Client death: what the client waits for is forgotten, what it held is abandoned, and those who wait are served.
+
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Map};
+
+use super::host::Host;
+use crate::sys::clock::Deadline;
+use crate::wire::{Error, Raised};
+
+/// A client, for people.
+#[derive(Debug)]
+pub struct Who {
+    /// Its number with the server; 0 is the server itself.
+    pub client: u64,
+    pub name: String,
+    pub pid: u64,
+    /// Whether it is a process of the server's session.
+    pub local: bool,
+}
+
+/// One call of one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket {
+    pub client: u64,
+    pub request: u64,
+}
+
+/// Who calls.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub ticket: Ticket,
+    pub who: Rc<Who>,
+}
+
+/// What comes of a call.
+pub type Answer = Result<Dynamic, Raised>;
+
+/// The answers to calls that were parked, and a word to whoever calls now.
+#[derive(Debug, Default)]
+pub struct Answers {
+    pub parked: Vec<(Ticket, Answer, String)>,
+    pub word: String,
+}
+
+impl Answers {
+    /// Answers the parked call of `ticket`.
+    pub fn give(&mut self, ticket: Ticket, value: impl Into<Dynamic>) {
+        self.parked.push((ticket, Ok(value.into()), String::new()));
+    }
+
+    /// As [`Answers::give`], with a word to the caller.
+    pub fn give_with(&mut self, ticket: Ticket, value: Dynamic, word: String) {
+        self.parked.push((ticket, Ok(value), word));
+    }
+
+    /// Raises an error in the parked call of `ticket`.
+    pub fn refuse(&mut self, ticket: Ticket, error: Error) {
+        self.parked.push((ticket, Err(raised(error)), String::new()));
+    }
+}
+
+/// An error of the server's own, as it travels.
+pub fn raised(error: Error) -> Raised {
+    Raised { value: Dynamic::from(error), traceback: String::new() }
+}
+
+/// How far a call got.
+#[derive(Debug)]
+pub enum Step {
+    /// To its end.
+    Done(Dynamic),
+    /// It is parked, until then at the latest.
+    Waits(Deadline),
+    /// There is no such method.
+    Unknown,
+}
+
+impl Step {
+    /// Done, with nothing to say.
+    pub const UNIT: Self = Self::Done(Dynamic::UNIT);
+}
+
+/// See the head of this file.
+pub trait Blocking {
+    /// Calls `method`.
+    ///
+    /// # Errors
+    /// What it raises at once.
+    fn call(
+        &mut self,
+        caller: &Caller,
+        method: &str,
+        given: Array,
+        answers: &mut Answers,
+        host: &dyn Host,
+    ) -> Result<Step, Raised>;
+
+    /// The time of a parked call is over.
+    fn expire(&mut self, ticket: Ticket, answers: &mut Answers);
+
+    /// A parked call is cancelled; `false` if it will be answered all the same.
+    fn cancel(&mut self, ticket: Ticket, answers: &mut Answers) -> bool;
+
+    /// The client is gone.
+    fn bereave(&mut self, client: u64, answers: &mut Answers);
+
+    /// As `print` shows it, without the name of its type.
+    fn text(&self) -> String;
+}
+
+/// The arguments of a call, one place a parameter: by position, or the optional ones by name in a map behind them.
+pub struct Given {
+    method: &'static str,
+    names: &'static [&'static str],
+    values: Vec<Option<Dynamic>>,
+}
+
+impl Given {
+    /// Sorts the arguments.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn new(
+        method: &'static str,
+        names: &'static [&'static str],
+        required: usize,
+        mut given: Array,
+    ) -> Result<Self, Raised> {
+        let mut values = vec![None; names.len()];
+        let error = |what: String| raised(Error::new("TypeError", format!("{method}() {what}")));
+        let options = if given.len() > required { given.pop_if(|last| last.is_map()) } else { None };
+        if given.len() < required || given.len() > names.len() {
+            let count = given.len();
+            return Err(error(format!("takes {required} to {} arguments, not {count}", names.len())));
+        }
+        for (place, value) in values.iter_mut().zip(given) {
+            *place = Some(value);
+        }
+        for (name, value) in options.and_then(Dynamic::try_cast::<Map>).unwrap_or_default() {
+            let place = names.iter().position(|known| *known == name.as_str());
+            match place.and_then(|place| values.get_mut(place)) {
+                Some(place @ None) => *place = Some(value),
+                Some(_) => return Err(error(format!("got '{name}' twice: by position and by name"))),
+                None => {
+                    return Err(error(format!("has no option '{name}'; it knows: {}", names.join(", "))));
+                }
+            }
+        }
+        Ok(Self { method, names, values })
+    }
+
+    /// The value of parameter `index`; `()` if it was not given.
+    pub fn any(&mut self, index: usize) -> Dynamic {
+        self.values.get_mut(index).and_then(Option::take).unwrap_or(Dynamic::UNIT)
+    }
+
+    /// Whether parameter `index` was given.
+    pub fn is_given(&self, index: usize) -> bool {
+        self.values.get(index).is_some_and(Option::is_some)
+    }
+
+    fn wrong(&self, index: usize, wanted: &str, value: &Dynamic) -> Raised {
+        let name = self.names.get(index).copied().unwrap_or("an argument");
+        let kind = value.type_name();
+        let kind = kind.rsplit("::").next().unwrap_or(kind);
+        raised(Error::new(
+            "TypeError",
+            format!("{}() wants {wanted} for '{name}', not {value} ({kind})", self.method),
+        ))
+    }
+
+    /// An int, or `otherwise`.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn int(&mut self, index: usize, otherwise: i64) -> Result<i64, Raised> {
+        let value = self.any(index);
+        if value.is_unit() {
+            return Ok(otherwise);
+        }
+        value.as_int().map_err(|_| self.wrong(index, "an int", &value))
+    }
+
+    /// A bool, or `otherwise`.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn bool(&mut self, index: usize, otherwise: bool) -> Result<bool, Raised> {
+        let value = self.any(index);
+        if value.is_unit() {
+            return Ok(otherwise);
+        }
+        value.as_bool().map_err(|_| self.wrong(index, "true or false", &value))
+    }
+
+    /// Seconds, if they are given.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn seconds(&mut self, index: usize) -> Result<Option<f64>, Raised> {
+        let value = self.any(index);
+        if value.is_unit() {
+            return Ok(None);
+        }
+        seconds(&value).map(Some).ok_or_else(|| self.wrong(index, "seconds (a number)", &value))
+    }
+
+    /// `block, timeout` from parameter `first` on, as seconds: `None` is for ever. A number in place of `block` is
+    /// the time-out.
+    ///
+    /// # Errors
+    /// `TypeError`.
+    pub fn patience(&mut self, first: usize) -> Result<Option<f64>, Raised> {
+        let block = self.any(first);
+        if let Some(seconds) = seconds(&block) {
+            return Ok(Some(seconds));
+        }
+        let patience = self.seconds(first + 1)?;
+        match block.as_bool() {
+            Ok(false) => Ok(Some(0.0)),
+            Err(_) if !block.is_unit() => Err(self.wrong(first, "true or false", &block)),
+            _ => Ok(patience),
+        }
+    }
+}
+
+fn seconds(value: &Dynamic) -> Option<f64> {
+    value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64))
+}
+
+/// Whether a call that has `patience` does not wait at all.
+pub fn is_impatient(patience: Option<f64>) -> bool {
+    patience.is_some_and(|seconds| seconds <= 0.0)
+}

@@ -1,0 +1,67 @@
+//! `Event` of a manager.
+
+use std::collections::VecDeque;
+
+use rhai::Array;
+
+use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient};
+use super::host::Host;
+use crate::sys::clock::Deadline;
+use crate::wire::Raised;
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub struct Event {
+    set: bool,
+    line: VecDeque<Ticket>,
+}
+
+impl Blocking for Event {
+    fn call(
+        &mut self,
+        caller: &Caller,
+        method: &str,
+        given: Array,
+        answers: &mut Answers,
+        _: &dyn Host,
+    ) -> Result<Step, Raised> {
+        match method {
+            "wait" => {
+                let patience = Given::new("wait", &["timeout"], 0, given)?.seconds(0)?;
+                if self.set || is_impatient(patience) {
+                    return Ok(Step::Done(self.set.into()));
+                }
+                self.line.push_back(caller.ticket);
+                return Ok(Step::Waits(Deadline::after(patience)));
+            }
+            "set" => {
+                self.set = true;
+                self.line.drain(..).for_each(|ticket| answers.give(ticket, true));
+            }
+            "clear" => self.set = false,
+            "is_set" => return Ok(Step::Done(self.set.into())),
+            _ => return Ok(Step::Unknown),
+        }
+        Ok(Step::UNIT)
+    }
+
+    fn expire(&mut self, ticket: Ticket, answers: &mut Answers) {
+        if self.cancel(ticket, answers) {
+            answers.give(ticket, false);
+        }
+    }
+
+    fn cancel(&mut self, ticket: Ticket, _: &mut Answers) -> bool {
+        let before = self.line.len();
+        self.line.retain(|waiting| *waiting != ticket);
+        self.line.len() != before
+    }
+
+    fn bereave(&mut self, client: u64, _: &mut Answers) {
+        self.line.retain(|ticket| ticket.client != client);
+    }
+
+    fn text(&self) -> String {
+        if self.set { "set" } else { "unset" }.to_owned()
+    }
+}

@@ -1,0 +1,313 @@
+//! What a manager's server and its clients say to each other, without I/O.
+//!
+//! ```text
+//! [length: 8][kind: 1][number: 8][object: 8][attachments: 4][bytes of text: 4][text][value ...][attachment: 8]*
+//! ```
+//!
+//! All numbers are little endian; the value is one of `wire`'s, and the attachments are those of its handles.
+//!
+//! | kind | from | number | object | text | value |
+//! |---|---|---|---|---|---|
+//! | GREETING | server | | | | 32 random bytes |
+//! | HELLO | client | its process id | | its name | proof that it is of the server's session, or nothing |
+//! | WELCOME | server | 1 if it is | | | |
+//! | CALL | client | of the request | the receiver, 0 for the server itself | the method | the arguments |
+//! | CANCEL | client | of the request | | | |
+//! | RECEIVED | client | of the request | | | |
+//! | DROP | client | how often it had it | the object | | |
+//! | RESULT | server | of the request | | a word to the caller, or nothing | the result |
+//! | RAISED | server | of the request | | where it was raised | what was thrown |
+//! | CANCELLED | server | of the request | | | |
+//!
+//! Invariants
+//! 1. A client says CANCEL of a call that it waits for, and waits on: there is one answer to each call.
+//! 2. A result with attachments is kept by the server until the client has said RECEIVED: the objects that it refers
+//!    to live until the client holds them itself.
+//! 3. A client of another session holds an object from the result that refers to it until it says DROP, and as often
+//!    as it was referred to. In the server's own session the arena counts (see `ticket`).
+
+use std::ops::Range;
+
+use crate::socket::framing::{FrameError, HEADER, header};
+use crate::wire::{EncodeError, Handles, encode};
+use rhai::Dynamic;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    Greeting = 1,
+    Hello = 2,
+    Welcome = 3,
+    Call = 4,
+    Cancel = 5,
+    Received = 6,
+    Drop = 7,
+    Result = 8,
+    Raised = 9,
+    Cancelled = 10,
+}
+
+impl Kind {
+    const ALL: [Self; 10] = [
+        Self::Greeting,
+        Self::Hello,
+        Self::Welcome,
+        Self::Call,
+        Self::Cancel,
+        Self::Received,
+        Self::Drop,
+        Self::Result,
+        Self::Raised,
+        Self::Cancelled,
+    ];
+}
+
+/// The longest message, in bytes.
+pub const LONGEST: u64 = 1 << 30;
+
+/// Bytes before the text.
+const HEAD: usize = 1 + 8 + 8 + 4 + 4;
+/// Bytes that are made room for at once.
+const PIECE: usize = 16 << 10;
+/// A buffer that grew beyond this is not kept.
+const KEEP: usize = 1 << 20;
+
+/// A message that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    pub kind: Kind,
+    pub number: u64,
+    pub object: u64,
+    pub text: &'a str,
+    /// The bytes of the value.
+    pub value: &'a [u8],
+    pub attachments: Vec<u64>,
+}
+
+/// Splits the message off whose bytes these are; `None` if they are none.
+pub fn read(bytes: &[u8]) -> Option<Message<'_>> {
+    let (kind, rest) = bytes.split_first()?;
+    let kind = Kind::ALL.into_iter().find(|known| *known as u8 == *kind)?;
+    let (number, rest) = rest.split_first_chunk()?;
+    let (object, rest) = rest.split_first_chunk()?;
+    let (count, rest) = rest.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let tail = (u32::from_le_bytes(*count) as usize).checked_mul(8)?;
+    let (value, tail) = rest.split_at_checked(rest.len().checked_sub(tail)?)?;
+    let (words, _) = tail.as_chunks();
+    Some(Message {
+        kind,
+        number: u64::from_le_bytes(*number),
+        object: u64::from_le_bytes(*object),
+        text: str::from_utf8(text).ok()?,
+        value,
+        attachments: words.iter().map(|word| u64::from_le_bytes(*word)).collect(),
+    })
+}
+
+/// Appends a message whose value `write` appends, with the attachments that it gives.
+///
+/// # Errors
+/// Those of `write`; nothing is appended then.
+pub fn write<E>(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    number: u64,
+    object: u64,
+    text: &str,
+    write: impl FnOnce(&mut Vec<u8>, &mut Vec<u64>) -> Result<(), E>,
+) -> Result<usize, E> {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEADER]);
+    out.push(kind as u8);
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&object.to_le_bytes());
+    let count = out.len();
+    out.extend_from_slice(&[0; 4]);
+    // No name of a method and no traceback is longer.
+    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    out.extend_from_slice(text.as_bytes());
+    let mut attachments = Vec::new();
+    if let Err(error) = write(out, &mut attachments) {
+        out.truncate(start);
+        return Err(error);
+    }
+    for word in &attachments {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+    if let Some(place) = out.get_mut(count..count + 4) {
+        place.copy_from_slice(&(attachments.len() as u32).to_le_bytes());
+    }
+    let (before, body) = out.split_at_mut(start + HEADER);
+    if let Some(place) = before.get_mut(start..) {
+        place.copy_from_slice(&header(body));
+    }
+    Ok(attachments.len())
+}
+
+/// Appends a message without a value.
+pub fn write_bare(out: &mut Vec<u8>, kind: Kind, number: u64, object: u64, text: &str, value: &[u8]) {
+    let appended = write(out, kind, number, object, text, |out, _| {
+        out.extend_from_slice(value);
+        Ok::<(), std::convert::Infallible>(())
+    });
+    let Ok(_) = appended;
+}
+
+/// Appends a message with one value; how many attachments it has.
+///
+/// # Errors
+/// If the value can't travel.
+pub fn write_value(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    number: u64,
+    text: &str,
+    value: &Dynamic,
+    handles: &dyn Handles,
+) -> Result<usize, EncodeError> {
+    write(out, kind, number, 0, text, |out, attachments| encode(value, "value", handles, out, attachments))
+}
+
+/// Bytes that have arrived, cut into messages.
+///
+/// What a length announces is not believed: the buffer grows as bytes arrive.
+#[derive(Debug)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    /// The bytes that have arrived and were not taken stand here.
+    have: Range<usize>,
+    limit: u64,
+}
+
+impl Inbox {
+    /// For messages of at most `limit` bytes.
+    pub fn new(limit: u64) -> Self {
+        Self { bytes: Vec::new(), have: 0..0, limit }
+    }
+
+    /// Where the next bytes are to be put.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.have.is_empty() {
+            if self.bytes.len() > KEEP {
+                self.bytes = Vec::new();
+            }
+            self.have = 0..0;
+        }
+        if self.have.start > 0 && self.bytes.len() - self.have.end < PIECE {
+            self.bytes.copy_within(self.have.clone(), 0);
+            self.have = 0..self.have.len();
+        }
+        if self.bytes.len() - self.have.end < PIECE {
+            let more = self.have.len().max(PIECE);
+            self.bytes.resize(self.have.end + more, 0);
+        }
+        self.bytes.get_mut(self.have.end..).unwrap_or_default()
+    }
+
+    /// `count` bytes have been put there.
+    pub fn filled(&mut self, count: usize) {
+        self.have.end = (self.have.end + count).min(self.bytes.len());
+    }
+
+    /// The next whole message's bytes, taken out.
+    ///
+    /// # Errors
+    /// If a longer one than allowed is announced: nothing more can be read.
+    pub fn take(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        let bytes = self.bytes.get(self.have.clone()).unwrap_or_default();
+        let Some((length, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
+        let length = u64::from_le_bytes(*length);
+        if length > self.limit {
+            return Err(FrameError::TooLong { length, limit: self.limit });
+        }
+        let Some(body) = usize::try_from(length).ok().and_then(|length| rest.get(..length)) else {
+            return Ok(None);
+        };
+        self.have.start += HEADER + body.len();
+        Ok(Some(body))
+    }
+
+    /// Whether nothing is there, not even a part of a message.
+    pub fn is_empty(&self) -> bool {
+        self.have.is_empty()
+    }
+}
+
+/// The least bytes of a message.
+pub const SHORTEST: usize = HEAD;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_read_as_it_was_written() {
+        let mut out = vec![9];
+        let count = write(&mut out, Kind::Call, 7, 8, "push", |out, attachments| {
+            out.extend_from_slice(b"value");
+            attachments.extend([1, u64::MAX]);
+            Ok::<(), ()>(())
+        });
+        assert_eq!(count, Ok(2));
+        let message = read(&out[1 + HEADER..]).expect("a message");
+        assert_eq!((message.kind, message.number, message.object, message.text), (Kind::Call, 7, 8, "push"));
+        assert_eq!((message.value, message.attachments.as_slice()), (&b"value"[..], &[1, u64::MAX][..]));
+        assert_eq!(write(&mut out, Kind::Call, 7, 8, "push", |_, _| Err(())), Err(()));
+        assert_eq!(out.len(), 1 + HEADER + SHORTEST + 4 + 5 + 16, "what was refused leaves nothing behind");
+    }
+
+    #[test]
+    fn what_is_announced_takes_no_memory() {
+        let mut inbox = Inbox::new(LONGEST);
+        let announced = LONGEST.to_le_bytes();
+        inbox.room()[..8].copy_from_slice(&announced);
+        inbox.filled(8);
+        assert_eq!(inbox.take(), Ok(None));
+        assert!(inbox.room().len() <= 4 * PIECE);
+        let mut inbox = Inbox::new(10);
+        inbox.room()[..8].copy_from_slice(&11_u64.to_le_bytes());
+        inbox.filled(8);
+        assert_eq!(inbox.take(), Err(FrameError::TooLong { length: 11, limit: 10 }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_message_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Some(message) = read(&bytes) {
+                prop_assert_eq!(
+                    bytes.len(),
+                    HEAD + message.text.len() + message.value.len() + 8 * message.attachments.len()
+                );
+            }
+        }
+
+        #[test]
+        fn messages_arrive_however_they_are_cut(
+            texts in prop::collection::vec("[a-z]{0,40}", 1..20),
+            pieces in prop::collection::vec(1_usize..60, 1..20),
+        ) {
+            let mut stream = Vec::new();
+            texts.iter().for_each(|text| write_bare(&mut stream, Kind::Hello, 1, 0, text, b"v"));
+            let (mut inbox, mut left, mut arrived) = (Inbox::new(1000), &stream[..], Vec::new());
+            for piece in pieces.iter().cycle() {
+                let count = (*piece).min(left.len());
+                inbox.room()[..count].copy_from_slice(&left[..count]);
+                inbox.filled(count);
+                left = &left[count..];
+                while let Some(bytes) = inbox.take().expect("short enough") {
+                    arrived.push(read(bytes).expect("a message").text.to_owned());
+                }
+                if left.is_empty() {
+                    break;
+                }
+            }
+            prop_assert!(inbox.is_empty());
+            prop_assert_eq!(arrived, texts);
+        }
+    }
+}

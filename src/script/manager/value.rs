@@ -1,0 +1,407 @@
+//! A manager as scripts have it.
+//!
+//! ```text
+//! new --start--> started --shutdown--> down        new --connect--> connected
+//! ```
+//!
+//! It belongs to the process that made it, and cannot be sent: it has the key. When its last value goes, the server is
+//! shut down.
+
+use std::any::TypeId;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext};
+
+use super::fault;
+use super::serve::{self, Work};
+use crate::arena::table::Role;
+use crate::manager::create::TYPES;
+use crate::manager::site::Site;
+use crate::process::children;
+use crate::process::method::Method;
+use crate::script::job::Job;
+use crate::script::process;
+use crate::script::process::launch::{self, Newborn, may_start};
+use crate::script::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise};
+use crate::script::runtime;
+use crate::script::signature::{Arguments, Signature, described};
+use crate::script::socket::address::{named, to_value};
+use crate::socket::address::Family;
+use crate::sys::address::Address;
+use crate::sys::clock::Deadline;
+use crate::sys::identity;
+use crate::sys::process::{SIGKILL, SIGTERM};
+
+static MANAGER: Signature = Signature { name: "Manager", parameters: &[], required: 0 };
+const PARAMETERS: &[&str] = &["address", "authkey", "shutdown_timeout"];
+static SYNC: Signature = Signature { name: "SyncManager", parameters: PARAMETERS, required: 0 };
+static BASE: Signature = Signature { name: "BaseManager", parameters: PARAMETERS, required: 0 };
+static START: Signature =
+    Signature { name: "BaseManager.start", parameters: &["initializer", "initargs"], required: 0 };
+static JOIN: Signature = Signature { name: "BaseManager.join", parameters: &["timeout"], required: 0 };
+static REGISTER: Signature =
+    Signature { name: "BaseManager.register", parameters: &["typeid", "callable", "exposed"], required: 1 };
+
+/// What managers have of their own: no type can be registered under these names.
+pub const KNOWN: &[&str] = &[
+    "start",
+    "connect",
+    "get_server",
+    "shutdown",
+    "register",
+    "join",
+    "number_of_objects",
+    "debug_info",
+    "to_string",
+    "to_debug",
+];
+
+/// How long each step of a shutdown may take, in seconds.
+const PATIENCE: f64 = 1.0;
+/// The most arguments of a constructor.
+const MOST: usize = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    New,
+    Started,
+    Connected,
+    Down,
+}
+
+/// A type as a manager knows it.
+#[derive(Clone)]
+struct Type {
+    name: String,
+    constructor: Option<FnPtr>,
+    exposed: Dynamic,
+}
+
+/// See the head of this file. A clone is the same manager.
+#[derive(Clone)]
+pub struct Manager(Rc<State>);
+
+struct State {
+    kind: &'static str,
+    address: RefCell<Option<Address>>,
+    key: Vec<u8>,
+    patience: f64,
+    method: Option<Method>,
+    /// The process that made it.
+    pid: u32,
+    status: Cell<Status>,
+    site: RefCell<Option<Rc<Site>>>,
+    types: RefCell<Vec<Type>>,
+    child: RefCell<Option<children::Shared>>,
+}
+
+/// Registers the constructors and the type.
+pub fn register(engine: &mut Engine) {
+    MANAGER.context_function(engine, |context, method, _| {
+        let manager = Manager::new("SyncManager", method, None, None, None);
+        manager.start(context, None)?;
+        Ok(Dynamic::from(manager))
+    });
+    SYNC.context_function(engine, |_, method, arguments| make("SyncManager", method, arguments));
+    BASE.context_function(engine, |_, method, arguments| make("BaseManager", method, arguments));
+    START.method(engine, |context, manager: Manager, mut arguments| {
+        let initializer = arguments.any(0);
+        let initargs = arguments.array(1)?.unwrap_or_default();
+        let initializer = match initializer.is_unit() {
+            true => None,
+            false => {
+                let kind = described(&initializer);
+                let wanted = || raise("TypeError", format!("initializer must be a function, not {kind}"));
+                Some((initializer.try_cast::<FnPtr>().ok_or_else(wanted)?, initargs))
+            }
+        };
+        manager.start(context, initializer)?;
+        Ok(Dynamic::UNIT)
+    });
+    JOIN.method(engine, |_, manager: Manager, mut arguments| {
+        let deadline = arguments.deadline(0)?;
+        if let Some(child) = manager.0.child.borrow().clone() {
+            children::join(&child, deadline).map_err(|_| interrupted())?;
+        }
+        Ok(Dynamic::UNIT)
+    });
+    REGISTER.method(engine, |_, manager: Manager, arguments| manager.register(arguments));
+    for name in TYPES {
+        for count in 0..=MOST {
+            let mut types = vec![TypeId::of::<Manager>()];
+            types.resize(count + 1, TypeId::of::<Dynamic>());
+            engine.register_raw_fn(
+                *name,
+                types,
+                move |context: NativeCallContext, given: &mut [&mut Dynamic]| -> RhaiResult {
+                    let Some((manager, given)) = given.split_first_mut() else { return Ok(Dynamic::UNIT) };
+                    let manager = manager.read_lock::<Manager>().map(|manager| manager.clone());
+                    let given = given.iter_mut().map(|value| value.take().flatten()).collect();
+                    manager.map_or(Ok(Dynamic::UNIT), |manager| create(&context, &manager, name, given))
+                },
+            );
+        }
+    }
+    engine
+        .register_type_with_name::<Manager>("Manager")
+        .register_fn("connect", |manager: &mut Manager| manager.connect())
+        .register_fn("get_server", |manager: &mut Manager| manager.server())
+        .register_fn("shutdown", |manager: &mut Manager| manager.shutdown())
+        .register_fn("number_of_objects", |manager: &mut Manager| {
+            manager.ask("number_of_objects", Array::new())
+        })
+        .register_fn("debug_info", |manager: &mut Manager| manager.ask("debug_info", Array::new()))
+        .register_get("address", |manager: &mut Manager| {
+            manager.0.address.borrow().as_ref().map_or(Dynamic::UNIT, to_value)
+        })
+        .register_fn("to_string", |manager: &mut Manager| manager.text())
+        .register_fn("to_debug", |manager: &mut Manager| manager.text());
+    engine.register_fn(
+        "__enter__",
+        |context: NativeCallContext, manager: &mut Manager| -> Result<Manager, Raise> {
+            if manager.0.status.get() == Status::New {
+                manager.start(&context, None)?;
+            }
+            manager.running()?;
+            Ok(manager.clone())
+        },
+    );
+    engine.register_fn("__exit__", |manager: &mut Manager| -> Result<(), Raise> {
+        if manager.0.status.get() == Status::Started { manager.shutdown() } else { Ok(()) }
+    });
+}
+
+fn make(kind: &'static str, method: Option<Method>, mut arguments: Arguments) -> RhaiResult {
+    let address = arguments.value(0).map(|value| named(&value, None::<Family>)).transpose()?;
+    let key = arguments.bytes(1)?;
+    let patience = arguments.seconds(2)?;
+    Ok(Dynamic::from(Manager::new(kind, method, address, key, patience)))
+}
+
+/// Makes an object, and notes the script's line.
+pub fn create(context: &NativeCallContext, manager: &Manager, typeid: &str, given: Array) -> RhaiResult {
+    runtime::at(context);
+    created(manager, typeid, given)
+}
+
+/// Makes an object of a type.
+pub fn created(manager: &Manager, typeid: &str, mut given: Array) -> RhaiResult {
+    let known = manager.0.types.borrow().iter().any(|known| known.name == typeid);
+    if !known && !TYPES.contains(&typeid) {
+        let kind = manager.0.kind;
+        return Err(raise(
+            "AttributeError",
+            format!("the {kind} has no type '{typeid}': register() comes first"),
+        ));
+    }
+    given.insert(0, typeid.into());
+    manager.ask("create", given)
+}
+
+impl Manager {
+    fn new(
+        kind: &'static str,
+        method: Option<Method>,
+        address: Option<Address>,
+        key: Option<Vec<u8>>,
+        patience: Option<f64>,
+    ) -> Self {
+        Self(Rc::new(State {
+            kind,
+            address: RefCell::new(address),
+            key: key.unwrap_or_else(|| runtime::identity(|identity| identity.authkey.clone())),
+            patience: patience.unwrap_or(PATIENCE),
+            method,
+            pid: identity::pid(),
+            status: Cell::new(Status::New),
+            site: RefCell::default(),
+            types: RefCell::default(),
+            child: RefCell::default(),
+        }))
+    }
+
+    fn ask(&self, method: &str, mut given: Array) -> RhaiResult {
+        let site = self.running()?;
+        site.ask(method, &mut given).map_err(fault::not_called)
+    }
+
+    /// The server, if there is one.
+    fn running(&self) -> Result<Rc<Site>, Raise> {
+        match self.0.status.get() {
+            Status::New => {
+                Err(raise("AssertionError", "server not yet started: start() or connect() comes first"))
+            }
+            Status::Down => Err(raise("ProcessError", format!("the {} has shut down", self.0.kind))),
+            Status::Started | Status::Connected => {
+                let site = self.0.site.borrow().clone();
+                site.ok_or_else(|| raise("AssertionError", "server not yet started"))
+            }
+        }
+    }
+
+    /// Only a new one can become something.
+    fn fresh(&self) -> Result<(), Raise> {
+        let kind = self.0.kind;
+        match self.0.status.get() {
+            Status::New => Ok(()),
+            Status::Started => Err(raise("ProcessError", format!("the {kind}'s server is already started"))),
+            Status::Connected => Err(raise("ProcessError", format!("the {kind} is connected already"))),
+            Status::Down => Err(raise("ProcessError", format!("the {kind} has shut down"))),
+        }
+    }
+
+    fn text(&self) -> String {
+        let state = match self.0.status.get() {
+            Status::New => "initial",
+            Status::Started => "started",
+            Status::Connected => "connected",
+            Status::Down => "shutdown",
+        };
+        match &*self.0.address.borrow() {
+            Some(address) => format!("<{} {state} at {address}>", self.0.kind),
+            None => format!("<{} {state}>", self.0.kind),
+        }
+    }
+
+    fn register(&self, mut arguments: Arguments) -> RhaiResult {
+        let name = arguments.string(0)?.unwrap_or_default();
+        let constructor = arguments.function(1)?;
+        let exposed = arguments.array(2)?.map_or(Dynamic::UNIT, Dynamic::from);
+        if !rhai::is_valid_function_name(&name) || KNOWN.contains(&name.as_str()) {
+            return Err(raise(
+                "ValueError",
+                format!(
+                    "'{name}' can be no type of a manager: it is no name of a method, or one that managers have"
+                ),
+            ));
+        }
+        if let Some(constructor) = &constructor
+            && self.0.status.get() == Status::Started
+        {
+            let given = vec![name.as_str().into(), constructor.clone().into(), exposed.clone()];
+            self.ask("register", given).map(drop)?;
+        }
+        let mut types = self.0.types.borrow_mut();
+        types.retain(|known| known.name != name);
+        types.push(Type { name, constructor, exposed });
+        Ok(Dynamic::UNIT)
+    }
+
+    /// What a server is to do.
+    fn work(&self, initializer: Option<(FnPtr, Array)>) -> Work {
+        let one = |known: &Type| -> Option<Dynamic> {
+            let constructor = known.constructor.clone()?;
+            Some(vec![known.name.clone().into(), constructor.into(), known.exposed.clone()].into())
+        };
+        let registered = self.0.types.borrow().iter().filter_map(one).collect();
+        let address = self.0.address.borrow().as_ref().map_or(Dynamic::UNIT, to_value);
+        Work { address, key: self.0.key.clone(), registered, initializer, report: None }
+    }
+
+    /// Starts the server in a process of its own.
+    fn start(&self, context: &NativeCallContext, initializer: Option<(FnPtr, Array)>) -> Result<(), Raise> {
+        self.fresh()?;
+        may_start("a manager's server")?;
+        let report = crate::queue::Queue::new(crate::queue::Flavor::Queue, 0).map_err(out_of_memory)?;
+        let name = format!("{}-{}", self.0.kind, children::next_number());
+        let newborn = Newborn { name: &name, authkey: &self.0.key, role: Role::Worker };
+        let work = Work { report: Some(report.clone()), ..self.work(initializer) };
+        let child = launch::start(context, self.0.method, &newborn, Job::Manage(Box::new(work)))?;
+        let child = children::add(child);
+        let address = match serve::reported(&report, &child) {
+            Ok(address) => named(&address, None)?,
+            Err(error) => {
+                self.0.end(&child);
+                return Err(error);
+            }
+        };
+        process::adopt(&name, &child);
+        self.0.site.replace(Some(Site::of(&address, &self.0.key)));
+        self.0.address.replace(Some(address));
+        self.0.child.replace(Some(child));
+        self.0.status.set(Status::Started);
+        Ok(())
+    }
+
+    /// Connects to a server that somebody else has started.
+    fn connect(&self) -> Result<(), Raise> {
+        self.fresh()?;
+        let address = self.0.address.borrow().clone();
+        let address =
+            address.ok_or_else(|| raise("ValueError", "connect() wants to know the server's address"))?;
+        let site = Site::of(&address, &self.0.key);
+        site.link().map_err(|error| match error {
+            crate::manager::site::CallError::Connect(address, error) => {
+                crate::script::socket::fault::not_connected(error, &address)
+            }
+            error => fault::not_called(error),
+        })?;
+        self.0.site.replace(Some(site));
+        self.0.status.set(Status::Connected);
+        Ok(())
+    }
+
+    /// A server for this process to be.
+    fn server(&self) -> RhaiResult {
+        self.fresh()?;
+        serve::listening(self.work(None)).map(Dynamic::from)
+    }
+
+    /// Ends the server: asks, then terminates, then kills.
+    fn shutdown(&self) -> Result<(), Raise> {
+        match self.0.status.get() {
+            Status::Down => return Ok(()),
+            Status::Started if self.0.pid == identity::pid() => {}
+            Status::Started => {
+                return Err(raise(
+                    "AssertionError",
+                    "only the process that started a manager can shut it down",
+                ));
+            }
+            Status::Connected => {
+                let what = format!(
+                    "this {} is connected to a server that others have started: they can shut it down",
+                    self.0.kind
+                );
+                return Err(raise("AttributeError", what));
+            }
+            Status::New => {
+                return Err(raise("AttributeError", format!("the {} is not started", self.0.kind)));
+            }
+        }
+        self.0.shut_down();
+        Ok(())
+    }
+}
+
+impl State {
+    fn shut_down(&self) {
+        self.status.set(Status::Down);
+        if let Some(child) = self.child.borrow().clone() {
+            // A server that does not answer is ended in other ways.
+            let _ = self.site.take().map(|site| site.post("shutdown", self.patience));
+            self.end(&child);
+        }
+    }
+
+    fn end(&self, child: &children::Shared) {
+        let patience = || Deadline::after(Some(self.patience));
+        for signal in [SIGTERM, SIGKILL] {
+            if child.borrow_mut().join_uninterrupted(patience()).is_some() {
+                return;
+            }
+            // One that has just ended needs none.
+            let _ = child.borrow_mut().signal(signal);
+        }
+        child.borrow_mut().join_uninterrupted(Deadline::Never);
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.status.get() == Status::Started && self.pid == identity::pid() {
+            self.shut_down();
+        }
+    }
+}
