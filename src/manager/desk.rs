@@ -205,6 +205,7 @@ impl Desk {
                     |object| Ok(object.typeid.clone().into()),
                 )
             }
+            "ping" => Ok(Dynamic::UNIT),
             "number_of_objects" => Ok((self.registry.count() as i64).into()),
             "debug_info" => Ok(self.described(host).into()),
             "shutdown" | "register" if !caller.who.local => {

@@ -24,7 +24,7 @@ use crate::arena::segment;
 use crate::arena::table::{Waiting, waiting_for};
 use crate::socket::framing::FrameError;
 use crate::socket::open::Open;
-use crate::sync::readiness::sleep_on_descriptors;
+use crate::sync::readiness::{may_sleep, sleep_on_descriptors};
 use crate::sync::wait::{GaveUp, SLICE};
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::{self, Want};
@@ -121,6 +121,7 @@ impl Link {
         let (pid, name) = (u64::from(identity::pid()), link.me.name.clone());
         message::write_bare(&mut link.out.borrow_mut(), Kind::Hello, pid, 0, &name, &proof(&challenge));
         link.local = link.expect(deadline, Kind::Welcome, |message| message.number == 1)?;
+        link.open.socket().let_wait(SLICE).map_err(|_| LinkError::Gone)?;
         Ok(link)
     }
 
@@ -138,7 +139,7 @@ impl Link {
                 return message.as_ref().map(look).ok_or(LinkError::Stranger);
             }
             self.sleep(sent, deadline)?;
-            self.fill()?;
+            self.fill(false)?;
         }
     }
 
@@ -224,12 +225,15 @@ impl Link {
             if let Some(reply) = self.arrived(number, handles)? {
                 return Ok(reply);
             }
-            if heeding {
-                self.sleep(sent, Deadline::Never)?;
-            } else {
+            if !heeding {
                 descriptor::poll(&self.wanted(sent), &mut Vec::new(), SLICE);
+                self.fill(false)?;
+            } else if sent && may_sleep()? {
+                waiting_for(Waiting::Socket, self.open.endpoint().offset(), || self.fill(true))?;
+            } else {
+                self.sleep(sent, Deadline::Never)?;
+                self.fill(false)?;
             }
-            self.fill()?;
         }
     }
 
@@ -307,20 +311,25 @@ impl Link {
         Ok(out.is_empty())
     }
 
-    /// Takes in what has arrived.
-    fn fill(&self) -> Result<(), LinkError> {
+    /// Takes in what has arrived, and waits for something to arrive for at most a slice.
+    fn fill(&self, mut waiting: bool) -> Result<(), LinkError> {
         let mut inbox = self.inbox.borrow_mut();
         loop {
             let room = inbox.room();
             let size = room.len();
-            match self.open.socket().receive(room) {
+            let socket = self.open.socket();
+            let received = if waiting { socket.wait_and_receive(room) } else { socket.receive(room) };
+            waiting = false;
+            match received {
                 Ok(count) if count > 0 => {
                     inbox.filled(count);
                     if count < size {
                         return Ok(());
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    return Ok(());
+                }
                 _ => {
                     self.broken.set(true);
                     return Err(LinkError::Gone);

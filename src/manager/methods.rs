@@ -183,6 +183,8 @@ fn value_method(
             host.method(value, &setter, given.into_iter().skip(1).collect())
         }
         "<iter>" => host.items(value.clone()).map(Dynamic::from),
+        // The proxy is what 'with' names.
+        "__enter__" => host.method(value, method, given).map(|_| Dynamic::UNIT),
         _ => host.method(value, method, given),
     }
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use rhai::{FnPtr, ImmutableString};
 
 use super::object::{Body, Exposed, Object};
+use crate::sys::identity;
 
 /// A type that the script has registered.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Registered {
 }
 
 /// See the head of this file.
+///
+/// Numbers begin anywhere: a proxy of a server that was at the same address before is not one of this server's.
 #[derive(Debug, Default)]
 pub struct Registry {
     objects: RefCell<HashMap<u64, Rc<Object>>>,
@@ -31,6 +34,16 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// One without objects.
+    pub fn new() -> Self {
+        let mut bytes = [0; 4];
+        // Without randomness they begin at 1.
+        let _ = identity::random(&mut bytes);
+        let registry = Self::default();
+        registry.last.set(u64::from(u32::from_le_bytes(bytes)) << 16);
+        registry
+    }
+
     /// Makes an object.
     pub fn add(&self, typeid: ImmutableString, exposed: Exposed, body: Body) -> Rc<Object> {
         let id = self.last.get() + 1;

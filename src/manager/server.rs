@@ -60,6 +60,8 @@ pub struct Server<'h> {
     last: u64,
     /// Those for whom there may be something to do.
     ready: VecDeque<u64>,
+    /// Those to whom there may be something to be sent: at the end of a round, when all who could have been served are.
+    answered: Vec<u64>,
     /// Whether clients may be waiting with the system, and when to look.
     knocked: Option<Instant>,
     looked: Instant,
@@ -94,6 +96,7 @@ impl<'h> Server<'h> {
             guests: HashMap::new(),
             last: 0,
             ready: VecDeque::new(),
+            answered: Vec::new(),
             knocked: Some(Instant::now()),
             looked: Instant::now(),
         })
@@ -161,6 +164,7 @@ impl<'h> Server<'h> {
         }
         self.desk.go_on(self.host);
         self.deliver();
+        self.send();
         sweep::after_deaths();
         if self.looked.elapsed() >= ROUND {
             self.looked = Instant::now();
@@ -241,18 +245,16 @@ impl<'h> Server<'h> {
             return Ok(());
         }
         let Some(guest) = self.guests.get_mut(&number) else { return Ok(()) };
-        guest.flush()?;
+        if guest.has_news() {
+            guest.flush()?;
+        }
         if !guest.is_clogged() {
             // What it said before it ended counts.
             let filled = guest.fill();
             self.hear(number)?;
             filled?;
         }
-        let Some(guest) = self.guests.get_mut(&number) else { return Ok(()) };
-        guest.flush()?;
-        if guest.readable && !guest.is_clogged() {
-            self.ready.push_back(number);
-        }
+        self.answered.push(number);
         Ok(())
     }
 
@@ -327,10 +329,19 @@ impl<'h> Server<'h> {
         for (ticket, answer, word) in self.desk.outgoing() {
             let Some(guest) = self.guests.get_mut(&ticket.client) else { continue };
             guest.answer(ticket.request, answer, &word, self.desk.registry(), self.carriers);
-            if guest.flush().is_err() {
-                self.dismiss(ticket.client);
-            } else if guest.is_clogged() {
-                self.ready.push_back(ticket.client);
+            self.answered.push(ticket.client);
+        }
+    }
+
+    /// Sends what there is room for. Who has more to say, or was not heard for want of room, has another turn.
+    fn send(&mut self) {
+        for number in std::mem::take(&mut self.answered) {
+            let Some(guest) = self.guests.get_mut(&number) else { continue };
+            let was_clogged = guest.is_clogged();
+            if guest.has_news() && guest.flush().is_err() {
+                self.dismiss(number);
+            } else if !guest.is_clogged() && (guest.readable || was_clogged) {
+                self.ready.push_back(number);
             }
         }
     }

@@ -125,6 +125,17 @@ impl Site {
         self.link_within(ANSWER)
     }
 
+    /// As [`Site::link`], and makes sure that the connection still holds.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn renew(self: &Rc<Self>) -> Result<(), CallError> {
+        match self.ask("ping", &mut Array::new()) {
+            Err(CallError::Link(_, LinkError::Gone)) => self.ask("ping", &mut Array::new()).map(drop),
+            result => result.map(drop),
+        }
+    }
+
     fn link_within(self: &Rc<Self>, patience: f64) -> Result<Rc<Link>, CallError> {
         let me = table::my_id();
         let (owner, made) = self.owner.get();

@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use super::meanwhile;
-use super::wait::{GaveUp, before_sleep};
+use super::wait::{GaveUp, SLICE, before_sleep};
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::{self, Want};
 use crate::sys::futex::Wake;
@@ -30,6 +30,17 @@ pub fn sleep_on_descriptors(
         return Err(GaveUp::Interrupted);
     }
     Ok(())
+}
+
+/// Does what is done before each sleep; whether there is nothing that may end it before a slice is over, so that the
+/// caller can sleep in a system call of its own.
+///
+/// # Errors
+/// [`GaveUp::Interrupted`] at Ctrl-C.
+pub fn may_sleep() -> Result<bool, GaveUp> {
+    before_sleep();
+    let longest = meanwhile::look().longest();
+    if signal::interrupted() { Err(GaveUp::Interrupted) } else { Ok(longest >= SLICE) }
 }
 
 /// Waits until `descriptor` is ready.

@@ -138,6 +138,32 @@ impl Socket {
         self.take(buffer, MsgFlags::MSG_DONTWAIT)
     }
 
+    /// From now on [`Socket::wait_and_receive`] waits, and for at most `limit`. All else is as before.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn let_wait(&self, limit: std::time::Duration) -> io::Result<()> {
+        use nix::fcntl::{FcntlArg, OFlag, fcntl};
+        let flags = OFlag::from_bits_retain(fcntl(&self.0, FcntlArg::F_GETFL)?);
+        fcntl(&self.0, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+        let limit = nix::sys::time::TimeVal::new(
+            limit.as_secs().try_into().unwrap_or(0),
+            limit.subsec_micros().into(),
+        );
+        Ok(system::setsockopt(&self.0, sockopt::ReceiveTimeout, &limit)?)
+    }
+
+    /// As [`Socket::receive`], but waits for something to arrive if that was allowed: one system call for what
+    /// are two otherwise.
+    ///
+    /// # Errors
+    /// As [`Socket::receive`]; `Interrupted` if a signal came.
+    pub fn wait_and_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut pieces = [IoSliceMut::new(buffer)];
+        let message = system::recvmsg::<()>(self.0.as_raw_fd(), &mut pieces, None, MsgFlags::empty())?;
+        Ok(message.bytes)
+    }
+
     /// As [`Socket::receive`], but what has arrived stays.
     ///
     /// # Errors

@@ -46,17 +46,15 @@ impl Host for Engineer<'_> {
             EvalAltResult::ErrorFunctionNotFound(signature, _)
                 if signature.split(' ').next() == Some(method) =>
             {
-                let what = match method.split_once('$') {
-                    Some(("get" | "set", name)) => {
-                        return raised(Error::new(
-                            "AttributeError",
-                            format!("{kind} has no property '{name}'"),
-                        ));
-                    }
-                    Some(_) => format!("{kind} has no elements"),
-                    None => format!("{kind} has no method '{method}' that takes {count} such arguments"),
-                };
+                let what = format!("{kind} has no method '{method}' that takes {count} such arguments");
                 raised(Error::new("RemoteError", what))
+            }
+            EvalAltResult::ErrorDotExpr(..) if method.contains('$') => {
+                let name = method.split_once('$').map_or(method, |(_, name)| name);
+                raised(Error::new("AttributeError", format!("{kind} has no property '{name}'")))
+            }
+            EvalAltResult::ErrorIndexingType(..) if method.contains('$') => {
+                raised(Error::new("TypeError", format!("{kind} has no elements")))
             }
             _ => captured(error),
         })

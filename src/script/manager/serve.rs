@@ -91,7 +91,7 @@ impl Work {
     }
 
     fn registry(&self) -> Registry {
-        let registry = Registry::default();
+        let registry = Registry::new();
         for one in &self.registered {
             let Some(one) = one.read_lock::<Array>().map(|one| one.clone()) else { continue };
             let Ok([name, constructor, exposed]) = <[Dynamic; 3]>::try_from(one) else { continue };

@@ -11,13 +11,13 @@ use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, Module, NativeCallContext};
 
 use super::fault;
 use super::serve::{self, Work};
 use crate::arena::table::Role;
 use crate::manager::create::TYPES;
-use crate::manager::site::Site;
+use crate::manager::site::{CallError, Site};
 use crate::process::children;
 use crate::process::method::Method;
 use crate::script::job::Job;
@@ -27,6 +27,7 @@ use crate::script::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise}
 use crate::script::runtime;
 use crate::script::signature::{Arguments, Signature, described};
 use crate::script::socket::address::{named, to_value};
+use crate::script::socket::fault::not_connected;
 use crate::socket::address::Family;
 use crate::sys::address::Address;
 use crate::sys::clock::Deadline;
@@ -126,7 +127,7 @@ pub fn register(engine: &mut Engine) {
         }
         Ok(Dynamic::UNIT)
     });
-    REGISTER.method(engine, |_, manager: Manager, arguments| manager.register(arguments));
+    REGISTER.method(engine, |context, manager: Manager, arguments| manager.register(context, arguments));
     for name in TYPES {
         for count in 0..=MOST {
             let mut types = vec![TypeId::of::<Manager>()];
@@ -264,7 +265,7 @@ impl Manager {
         }
     }
 
-    fn register(&self, mut arguments: Arguments) -> RhaiResult {
+    fn register(&self, context: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
         let name = arguments.string(0)?.unwrap_or_default();
         let constructor = arguments.function(1)?;
         let exposed = arguments.array(2)?.map_or(Dynamic::UNIT, Dynamic::from);
@@ -275,6 +276,14 @@ impl Manager {
                     "'{name}' can be no type of a manager: it is no name of a method, or one that managers have"
                 ),
             ));
+        }
+        // The language looks among the script's functions first, whatever the receiver is.
+        let mut functions = context.iter_namespaces().flat_map(Module::iter_script_fn_info);
+        if functions.any(|(.., function, _, _)| function == name) {
+            let what = format!(
+                "'{name}' is a function of the script, and m.{name}() would call that one: register the type under another name"
+            );
+            return Err(raise("ValueError", what));
         }
         if let Some(constructor) = &constructor
             && self.0.status.get() == Status::Started
@@ -317,7 +326,10 @@ impl Manager {
             }
         };
         process::adopt(&name, &child);
-        self.0.site.replace(Some(Site::of(&address, &self.0.key)));
+        let site = Site::of(&address, &self.0.key);
+        // There may have been another one at that address.
+        site.renew().map_err(fault::not_called)?;
+        self.0.site.replace(Some(site));
         self.0.address.replace(Some(address));
         self.0.child.replace(Some(child));
         self.0.status.set(Status::Started);
@@ -331,10 +343,8 @@ impl Manager {
         let address =
             address.ok_or_else(|| raise("ValueError", "connect() wants to know the server's address"))?;
         let site = Site::of(&address, &self.0.key);
-        site.link().map_err(|error| match error {
-            crate::manager::site::CallError::Connect(address, error) => {
-                crate::script::socket::fault::not_connected(error, &address)
-            }
+        site.renew().map_err(|error| match error {
+            CallError::Connect(address, error) => not_connected(error, &address),
             error => fault::not_called(error),
         })?;
         self.0.site.replace(Some(site));

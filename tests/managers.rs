@@ -1,0 +1,441 @@
+//! Managers when something goes wrong: servers and clients killed in the middle of calls, hostile bytes before and after
+//! the handshake, clients that are slow or never read, and a thousand of them. Others don't notice, memory stays
+//! bounded, no lock stays with the dead, and nothing is left behind.
+
+mod session;
+mod support;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use rhai::Dynamic;
+use session::{METHODS, Session, proc_file};
+use stook::manager::message::{self, Inbox, Kind, LONGEST};
+use stook::socket::handshake::Handshake;
+use stook::wire::{NoHandles, decode, encode_all};
+
+/// How often somebody is killed, under each start method.
+const ROUNDS: &str = "12";
+const KEY: &str = "a key";
+const HANG: Duration = Duration::from_secs(30);
+
+/// What each kind of client does for ever.
+const WORK: &str = r#"
+    fn work(kind, d, l, q, lock, rlock, semaphore, condition, event) {
+        loop {
+            switch kind {
+                0 => { d["x"] = blob(50_000, 1); d["x"].len(); d.keys(); }
+                1 => { l.push(1); l.sort(|a, b| a - b); if l.len() > 50 { l.clear(); } }
+                2 => { q.put([1, 2]); q.get(); }
+                3 => { with lock { d["n"] = 1; } with rlock { with rlock { d["n"] = 2; } } }
+                4 => { with semaphore { d["n"] = 3; } }
+                5 => { with condition { condition.wait(0.001); condition.notify_all(); } }
+                6 => { event.wait(0.001); event.set(); event.clear(); }
+                7 => { let inner = [l, d]; l.push(inner); d["inner"] = inner; d["inner"][0].len(); l.clear(); }
+            }
+        }
+    }
+"#;
+
+/// Clients are killed in the middle of each kind of call; whoever comes afterwards finds everything usable.
+const CLIENTS: &str = r#"
+    if __name__ == "__main__" {
+        with Manager() as m {
+            let all = [m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event()];
+            for round in 0..ROUNDS {
+                let victims = [];
+                for kind in 0..8 { let p = Process(work, [kind] + all); p.start(); victims.push(p); }
+                sleep(uniform(0.0, 0.1));
+                for p in victims { p.kill(); p.join(); }
+            }
+            all[1].clear();
+            all[0].clear();
+            while !all[2].empty() { all[2].get(); }
+            for i in 3..7 { print(all[i].acquire(true, 20)); }
+            print(all[5].acquire(true, 20));
+            for i in 3..7 { all[i].release(); }
+            all[5].release();
+            all[2].put("usable");
+            print(all[2].get());
+            print(m.number_of_objects());
+        }
+    }
+"#;
+
+#[test]
+fn clients_killed_in_the_middle_of_a_call_leave_nothing_held() {
+    for method in METHODS {
+        let script = format!("{WORK}{}", CLIENTS.replace("ROUNDS", ROUNDS));
+        let mut session = Session::under(method, &script);
+        for _ in 0..5 {
+            assert_eq!(session.line(), "true", "{method}");
+        }
+        assert_eq!(session.line(), "usable", "{method}");
+        assert_eq!(session.line(), "8", "{method}: objects that nobody has");
+        let ended = session.end();
+        assert_eq!(ended.code, 0, "{method}: {}", ended.stderr);
+        let others: Vec<&str> = ended
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("stook: warning: the connection of"))
+            .collect();
+        assert!(others.is_empty(), "{method}: {others:?}");
+    }
+}
+
+/// Servers are killed while clients are in the middle of each kind of call: each client learns of it.
+const SERVERS: &str = r#"
+    fn told(told, kind, all) {
+        try { call("work", kind, all); } catch (e) { told.put(e.kind); }
+    }
+    fn call(name, kind, all) {
+        work(kind, all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]);
+    }
+
+    if __name__ == "__main__" {
+        let kinds = ["EOFError", "ConnectionRefusedError", "ConnectionResetError", "BrokenPipeError"];
+        for round in 0..4 {
+            let m = Manager();
+            let server = active_children()[0];
+            let all = [m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event()];
+            let queue = Queue();
+            let clients = [];
+            for kind in 0..8 { let p = Process(told, [queue, kind, all]); p.start(); clients.push(p); }
+            sleep(uniform(0.0, 0.2));
+            server.kill();
+            for p in clients { p.join(); }
+            for p in clients { let kind = queue.get(); if !(kind in kinds) { print(kind); } }
+            m.shutdown();
+        }
+        print("over");
+    }
+"#;
+
+#[test]
+fn clients_of_a_killed_server_are_told() {
+    for method in METHODS {
+        let mut session = Session::under(method, &format!("{WORK}{SERVERS}"));
+        assert_eq!(session.line(), "over", "{method}");
+        let ended = session.end();
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{method}");
+    }
+}
+
+/// Everything is killed at once, in the middle of everything.
+#[test]
+fn nothing_is_left_of_a_session_that_is_killed() {
+    for method in METHODS {
+        let script = format!(
+            "{WORK}{}",
+            r#"
+            if __name__ == "__main__" {
+                let m = Manager();
+                let all = [m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event()];
+                for kind in 0..8 { Process(work, [kind] + all).start(); }
+                sleep(0.2);
+                print("works");
+                sleep(60);
+            }
+            "#
+        );
+        for signal in [Signal::SIGKILL, Signal::SIGINT] {
+            let mut session = Session::under(method, &script);
+            assert_eq!(session.line(), "works");
+            session.signal(signal);
+            session.end();
+        }
+    }
+}
+
+/// A manager on a port of this machine, with the server's process id.
+const SERVES: &str = r#"
+    if __name__ == "__main__" {
+        let m = SyncManager("localhost:0", args[0]);
+        m.start();
+        print("port " + m.address[1] + " " + active_children()[0].pid);
+        sleep(60);
+    }
+"#;
+
+fn server() -> (Session, u16, i32) {
+    let mut session = Session::start(SERVES, &[KEY]);
+    let numbers = session.numbers("port");
+    (session, u16::try_from(numbers[0]).expect("a port"), numbers[1])
+}
+
+/// The server still serves, and it is shut down well.
+fn ends_well(session: Session) {
+    session.signal(Signal::SIGINT);
+    let ended = session.end();
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+}
+
+fn connected(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody serves");
+    stream.set_read_timeout(Some(HANG)).expect("a time-out");
+    stream.set_write_timeout(Some(HANG)).expect("a time-out");
+    stream.set_nodelay(true).expect("an option");
+    stream
+}
+
+/// A client that speaks the protocol, or not.
+struct Raw {
+    stream: TcpStream,
+    inbox: Inbox,
+    last: u64,
+}
+
+impl Raw {
+    /// One that has shown that it has the key.
+    fn greeted(port: u16) -> Self {
+        let mut stream = connected(port);
+        let mut handshake = Handshake::of_client(Some(KEY.as_bytes())).expect("randomness");
+        while handshake.outcome().is_none() {
+            let said = std::mem::take(handshake.outgoing());
+            stream.write_all(&said).expect("room");
+            let mut answer = vec![0; handshake.wants()];
+            stream.read_exact(&mut answer).expect("an answer");
+            handshake.receive(&answer);
+        }
+        assert_eq!(handshake.outcome(), Some(Ok(())));
+        stream.write_all(handshake.outgoing()).expect("room");
+        Self { stream, inbox: Inbox::new(LONGEST), last: 0 }
+    }
+
+    /// One that has introduced itself.
+    fn honest(port: u16) -> Self {
+        let mut raw = Self::greeted(port);
+        assert_eq!(raw.receive().map(|(kind, ..)| kind), Some(Kind::Greeting));
+        let mut out = Vec::new();
+        message::write_bare(&mut out, Kind::Hello, 1, 0, "raw", b"no proof");
+        raw.stream.write_all(&out).expect("room");
+        assert_eq!(raw.receive(), Some((Kind::Welcome, 0, Vec::new(), Vec::new())));
+        raw
+    }
+
+    /// The next message's kind, number, value and attachments; `None` at the end.
+    fn receive(&mut self) -> Option<(Kind, u64, Vec<u8>, Vec<u64>)> {
+        loop {
+            if let Some(bytes) = self.inbox.take().expect("a message") {
+                let message = message::read(bytes).expect("a message");
+                return Some((message.kind, message.number, message.value.to_vec(), message.attachments));
+            }
+            match self.stream.read(self.inbox.room()) {
+                Ok(0) => return None,
+                Ok(count) => self.inbox.filled(count),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    fn bytes_of(&mut self, object: u64, method: &str, given: &[Dynamic]) -> Vec<u8> {
+        self.last += 1;
+        let mut out = Vec::new();
+        message::write(&mut out, Kind::Call, self.last, object, method, |out, attachments| {
+            encode_all(given, "", &NoHandles, out, attachments)
+        })
+        .expect("plain values");
+        out
+    }
+
+    fn send(&mut self, object: u64, method: &str, given: &[Dynamic]) {
+        let bytes = self.bytes_of(object, method, given);
+        self.stream.write_all(&bytes).expect("room");
+    }
+
+    /// Makes an object, and gives its number.
+    fn create(&mut self, typeid: &str) -> u64 {
+        self.send(0, "create", &[typeid.into()]);
+        let (kind, _, _, attachments) = self.receive().expect("an answer");
+        assert_eq!((kind, attachments.len()), (Kind::Result, 1));
+        attachments[0]
+    }
+
+    fn call(&mut self, object: u64, method: &str, given: &[Dynamic]) -> Dynamic {
+        self.send(object, method, given);
+        let (kind, number, value, _) = self.receive().expect("an answer");
+        assert_eq!((kind, number), (Kind::Result, self.last));
+        decode(&value, &[], &NoHandles).expect("a value")
+    }
+
+    /// It is used as anybody would.
+    fn is_usable(&mut self) {
+        let list = self.create("list");
+        self.call(list, "push", &[7_i64.into()]);
+        assert_eq!(self.call(list, "len", &[]).as_int(), Ok(1));
+    }
+
+    fn ends(mut self) {
+        while self.receive().is_some() {}
+    }
+}
+
+/// The most memory that a process ever had, in KiB.
+fn peak(pid: i32) -> usize {
+    let status = proc_file(pid, "status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    peak.trim().trim_end_matches("kB").trim().parse().expect("a number")
+}
+
+#[test]
+fn hostile_bytes_before_and_after_the_handshake_disturb_nobody() {
+    let (session, port, pid) = server();
+    let mut honest = Raw::honest(port);
+    let before = peak(pid);
+    let mut kept = Vec::new();
+    for bytes in [&b""[..], b"x", b"GET / HTTP/1.1\r\n\r\n", &[0; 40], &[255; 4096]] {
+        let mut stream = connected(port);
+        // It may have been refused already.
+        let _ = stream.write_all(bytes);
+        kept.push(stream);
+        honest.is_usable();
+    }
+    for _ in 0..200 {
+        kept.push(connected(port));
+    }
+    honest.is_usable();
+    Raw::honest(port).is_usable();
+
+    let mut call_first = Vec::new();
+    message::write_bare(&mut call_first, Kind::Call, 1, 0, "create", &[]);
+    let mut answer = Vec::new();
+    message::write_bare(&mut answer, Kind::Result, 1, 0, "", &[0]);
+    let bad = [
+        u64::MAX.to_le_bytes().to_vec(),
+        (LONGEST + 1).to_le_bytes().to_vec(),
+        [&3_u64.to_le_bytes()[..], b"abc"].concat(),
+        [&25_u64.to_le_bytes()[..], &[200; 25]].concat(),
+        call_first,
+        answer,
+    ];
+    for bytes in &bad {
+        let mut raw = Raw::greeted(port);
+        raw.stream.write_all(bytes).expect("room");
+        raw.ends();
+        honest.is_usable();
+    }
+    for bytes in &bad[..4] {
+        let mut raw = Raw::honest(port);
+        raw.stream.write_all(bytes).expect("room");
+        raw.ends();
+        honest.is_usable();
+    }
+    // What can't be read is an error of the call, and of nothing else.
+    let mut raw = Raw::honest(port);
+    for value in [&b""[..], &[255], &[8, 255, 255, 255], &[15, 9], &[9, 1, 1]] {
+        let mut out = Vec::new();
+        message::write_bare(&mut out, Kind::Call, 5, 0, "create", value);
+        raw.stream.write_all(&out).expect("room");
+        assert_eq!(raw.receive().map(|(kind, ..)| kind), Some(Kind::Raised));
+    }
+    for (object, method) in [(99_999, "push"), (0, "shutdown"), (0, "register"), (0, "nothing"), (0, "hold")]
+    {
+        raw.send(object, method, &[99_999_i64.into()]);
+        assert_eq!(raw.receive().map(|(kind, ..)| kind), Some(Kind::Raised), "{method}");
+    }
+    raw.is_usable();
+    // A length that is announced takes no memory.
+    let mut greedy = Raw::honest(port);
+    greedy.stream.write_all(&LONGEST.to_le_bytes()).expect("room");
+    honest.is_usable();
+    assert!(peak(pid) < before + (16 << 10), "more than 16 MiB for nothing");
+    ends_well(session);
+}
+
+#[test]
+fn a_client_that_never_reads_takes_bounded_memory_and_holds_up_nobody() {
+    let (session, port, pid) = server();
+    let mut honest = Raw::honest(port);
+    let list = honest.create("list");
+    honest.call(list, "push", &[Dynamic::from_blob(vec![1; 1 << 20])]);
+    let mut greedy = Raw::honest(port);
+    let before = peak(pid);
+    greedy.stream.set_nonblocking(true).expect("an option");
+    // 500 MiB of answers, for as many calls as find room.
+    for _ in 0..500 {
+        let bytes = greedy.bytes_of(list, "copy", &[]);
+        if greedy.stream.write_all(&bytes).is_err() {
+            break;
+        }
+    }
+    for _ in 0..20 {
+        honest.is_usable();
+    }
+    assert!(peak(pid) < before + (64 << 10), "{} KiB, before {before}", peak(pid));
+    // It reads after all, and gets everything.
+    greedy.stream.set_nonblocking(false).expect("an option");
+    for _ in 0..3 {
+        let (kind, _, value, _) = greedy.receive().expect("an answer");
+        assert!(kind == Kind::Result && value.len() > 1 << 20);
+    }
+    drop(greedy);
+    honest.is_usable();
+    ends_well(session);
+}
+
+#[test]
+fn a_slow_client_and_one_with_too_many_calls_delay_nobody() {
+    let (session, port, _) = server();
+    let mut honest = Raw::honest(port);
+    let mut slow = Raw::honest(port);
+    let bytes = slow.bytes_of(0, "create", &["list".into()]);
+    for byte in bytes {
+        slow.stream.write_all(&[byte]).expect("room");
+        honest.is_usable();
+    }
+    assert_eq!(slow.receive().map(|(kind, ..)| kind), Some(Kind::Result));
+
+    // Calls that wait, one behind the other; and one that comes through.
+    let queue = honest.create("Queue");
+    let mut waits = Raw::honest(port);
+    waits.send(0, "hold", &[(queue as i64).into()]);
+    assert_eq!(waits.receive().map(|(kind, ..)| kind), Some(Kind::Result));
+    for _ in 0..10 {
+        waits.send(queue, "get", &[]);
+    }
+    waits.is_usable();
+    honest.call(queue, "put", &[5_i64.into()]);
+    assert_eq!(waits.receive().map(|(kind, number, ..)| (kind, number)), Some((Kind::Result, 2)));
+    // No honest client has a thousand.
+    for _ in 0..1100 {
+        let bytes = waits.bytes_of(queue, "get", &[]);
+        if waits.stream.write_all(&bytes).is_err() {
+            break;
+        }
+    }
+    waits.ends();
+    // What it waited for is forgotten.
+    honest.call(queue, "put", &[6_i64.into()]);
+    assert_eq!(honest.call(queue, "get", &[]).as_int(), Ok(6));
+    ends_well(session);
+}
+
+#[test]
+fn a_thousand_clients_stay_usable() {
+    const CLIENTS: usize = 1000;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("up to the hard limit");
+    let (session, port, _) = server();
+    let mut first = Raw::honest(port);
+    let list = first.create("list");
+    let mut all: Vec<Raw> = (0..CLIENTS).map(|_| Raw::honest(port)).collect();
+    for round in 0..2 {
+        for raw in &mut all {
+            if round == 0 {
+                raw.call(0, "hold", &[(list as i64).into()]);
+            }
+            raw.call(list, "push", &[1_i64.into()]);
+        }
+    }
+    assert_eq!(first.call(list, "len", &[]).as_int(), Ok(2 * CLIENTS as i64));
+    // Half of them go, in whatever way; the others go on.
+    all.truncate(CLIENTS / 2);
+    for raw in &mut all {
+        raw.is_usable();
+    }
+    ends_well(session);
+}
