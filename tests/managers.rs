@@ -2,25 +2,21 @@
 //! the handshake, clients that are slow or never read, and a thousand of them. Others don't notice, memory stays
 //! bounded, no lock stays with the dead, and nothing is left behind.
 
+mod raw;
 mod session;
 mod support;
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::io::Write;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
+use raw::{KEY, Raw, connected};
 use rhai::Dynamic;
 use session::{METHODS, Session, proc_file};
-use stook::manager::message::{self, Inbox, Kind, LONGEST};
-use stook::socket::handshake::Handshake;
-use stook::wire::{NoHandles, decode, encode_all};
+use stook::manager::message::{self, Kind, LONGEST};
 
 /// How often somebody is killed, under each start method.
 const ROUNDS: &str = "12";
-const KEY: &str = "a key";
-const HANG: Duration = Duration::from_secs(30);
 
 /// What each kind of client does for ever.
 const WORK: &str = r#"
@@ -89,10 +85,11 @@ fn clients_killed_in_the_middle_of_a_call_leave_nothing_held() {
 /// Servers are killed while clients are in the middle of each kind of call: each client learns of it.
 const SERVERS: &str = r#"
     fn told(told, kind, all) {
-        try { call("work", kind, all); } catch (e) { told.put(e.kind); }
-    }
-    fn call(name, kind, all) {
-        work(kind, all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]);
+        try {
+            work(kind, all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]);
+        } catch (e) {
+            told.put(e.kind);
+        }
     }
 
     if __name__ == "__main__" {
@@ -173,107 +170,6 @@ fn ends_well(session: Session) {
     assert_eq!(ended.code, 130, "{}", ended.stderr);
 }
 
-fn connected(port: u16) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", port)).expect("somebody serves");
-    stream.set_read_timeout(Some(HANG)).expect("a time-out");
-    stream.set_write_timeout(Some(HANG)).expect("a time-out");
-    stream.set_nodelay(true).expect("an option");
-    stream
-}
-
-/// A client that speaks the protocol, or not.
-struct Raw {
-    stream: TcpStream,
-    inbox: Inbox,
-    last: u64,
-}
-
-impl Raw {
-    /// One that has shown that it has the key.
-    fn greeted(port: u16) -> Self {
-        let mut stream = connected(port);
-        let mut handshake = Handshake::of_client(Some(KEY.as_bytes())).expect("randomness");
-        while handshake.outcome().is_none() {
-            let said = std::mem::take(handshake.outgoing());
-            stream.write_all(&said).expect("room");
-            let mut answer = vec![0; handshake.wants()];
-            stream.read_exact(&mut answer).expect("an answer");
-            handshake.receive(&answer);
-        }
-        assert_eq!(handshake.outcome(), Some(Ok(())));
-        stream.write_all(handshake.outgoing()).expect("room");
-        Self { stream, inbox: Inbox::new(LONGEST), last: 0 }
-    }
-
-    /// One that has introduced itself.
-    fn honest(port: u16) -> Self {
-        let mut raw = Self::greeted(port);
-        assert_eq!(raw.receive().map(|(kind, ..)| kind), Some(Kind::Greeting));
-        let mut out = Vec::new();
-        message::write_bare(&mut out, Kind::Hello, 1, 0, "raw", b"no proof");
-        raw.stream.write_all(&out).expect("room");
-        assert_eq!(raw.receive(), Some((Kind::Welcome, 0, Vec::new(), Vec::new())));
-        raw
-    }
-
-    /// The next message's kind, number, value and attachments; `None` at the end.
-    fn receive(&mut self) -> Option<(Kind, u64, Vec<u8>, Vec<u64>)> {
-        loop {
-            if let Some(bytes) = self.inbox.take().expect("a message") {
-                let message = message::read(bytes).expect("a message");
-                return Some((message.kind, message.number, message.value.to_vec(), message.attachments));
-            }
-            match self.stream.read(self.inbox.room()) {
-                Ok(0) => return None,
-                Ok(count) => self.inbox.filled(count),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    fn bytes_of(&mut self, object: u64, method: &str, given: &[Dynamic]) -> Vec<u8> {
-        self.last += 1;
-        let mut out = Vec::new();
-        message::write(&mut out, Kind::Call, self.last, object, method, |out, attachments| {
-            encode_all(given, "", &NoHandles, out, attachments)
-        })
-        .expect("plain values");
-        out
-    }
-
-    fn send(&mut self, object: u64, method: &str, given: &[Dynamic]) {
-        let bytes = self.bytes_of(object, method, given);
-        self.stream.write_all(&bytes).expect("room");
-    }
-
-    /// Makes an object, and gives its number.
-    fn create(&mut self, typeid: &str) -> u64 {
-        self.send(0, "create", &[typeid.into()]);
-        let (kind, _, _, attachments) = self.receive().expect("an answer");
-        assert_eq!((kind, attachments.len()), (Kind::Result, 1));
-        attachments[0]
-    }
-
-    fn call(&mut self, object: u64, method: &str, given: &[Dynamic]) -> Dynamic {
-        self.send(object, method, given);
-        let (kind, number, value, _) = self.receive().expect("an answer");
-        assert_eq!((kind, number), (Kind::Result, self.last));
-        decode(&value, &[], &NoHandles).expect("a value")
-    }
-
-    /// It is used as anybody would.
-    fn is_usable(&mut self) {
-        let list = self.create("list");
-        self.call(list, "push", &[7_i64.into()]);
-        assert_eq!(self.call(list, "len", &[]).as_int(), Ok(1));
-    }
-
-    fn ends(mut self) {
-        while self.receive().is_some() {}
-    }
-}
-
 /// The most memory that a process ever had, in KiB.
 fn peak(pid: i32) -> usize {
     let status = proc_file(pid, "status");
@@ -351,7 +247,7 @@ fn a_client_that_never_reads_takes_bounded_memory_and_holds_up_nobody() {
     let (session, port, pid) = server();
     let mut honest = Raw::honest(port);
     let list = honest.create("list");
-    honest.call(list, "push", &[Dynamic::from_blob(vec![1; 1 << 20])]);
+    drop(honest.call(list, "push", &[Dynamic::from_blob(vec![1; 1 << 20])]));
     let mut greedy = Raw::honest(port);
     let before = peak(pid);
     greedy.stream.set_nonblocking(true).expect("an option");
@@ -398,7 +294,7 @@ fn a_slow_client_and_one_with_too_many_calls_delay_nobody() {
         waits.send(queue, "get", &[]);
     }
     waits.is_usable();
-    honest.call(queue, "put", &[5_i64.into()]);
+    drop(honest.call(queue, "put", &[5_i64.into()]));
     assert_eq!(waits.receive().map(|(kind, number, ..)| (kind, number)), Some((Kind::Result, 2)));
     // No honest client has a thousand.
     for _ in 0..1100 {
@@ -409,7 +305,7 @@ fn a_slow_client_and_one_with_too_many_calls_delay_nobody() {
     }
     waits.ends();
     // What it waited for is forgotten.
-    honest.call(queue, "put", &[6_i64.into()]);
+    drop(honest.call(queue, "put", &[6_i64.into()]));
     assert_eq!(honest.call(queue, "get", &[]).as_int(), Ok(6));
     ends_well(session);
 }
@@ -426,9 +322,9 @@ fn a_thousand_clients_stay_usable() {
     for round in 0..2 {
         for raw in &mut all {
             if round == 0 {
-                raw.call(0, "hold", &[(list as i64).into()]);
+                drop(raw.call(0, "hold", &[(list as i64).into()]));
             }
-            raw.call(list, "push", &[1_i64.into()]);
+            drop(raw.call(list, "push", &[1_i64.into()]));
         }
     }
     assert_eq!(first.call(list, "len", &[]).as_int(), Ok(2 * CLIENTS as i64));

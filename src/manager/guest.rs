@@ -38,7 +38,7 @@ const TURN: usize = 256 << 10;
 
 /// How far a client is.
 pub enum Phase {
-    Greeting(Greeting),
+    Greeting(Box<Greeting>),
     Hello(Rc<Open>),
     Calling(Rc<Open>),
 }
@@ -84,7 +84,7 @@ impl Guest {
     /// One that has just come.
     pub fn new(greeting: Greeting, number: u64, until: Instant) -> Self {
         Self {
-            phase: Phase::Greeting(greeting),
+            phase: Phase::Greeting(Box::new(greeting)),
             until,
             who: Rc::new(Who { client: number, name: String::new(), pid: 0, local: false }),
             readable: true,

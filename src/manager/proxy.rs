@@ -16,11 +16,9 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, ImmutableString};
+use rhai::{Dynamic, ImmutableString};
 
-use super::blocking::Answer;
-use super::desk::{self, Desk};
-use super::host::Host;
+use super::desk;
 use super::object::Object;
 use super::site::{CallError, Site};
 use crate::arena::blocks::OutOfMemory;
@@ -75,21 +73,6 @@ fn ticket(id: u64, site: &Site) -> Result<Parcel, OutOfMemory> {
 }
 
 impl Proxy {
-    /// Calls `method` of the object.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn call(&self, method: &str, arguments: &mut Array, host: &dyn Host) -> Result<Dynamic, CallError> {
-        match self {
-            Self::There(there) => there.site.call(there, method, arguments),
-            Self::Here(object) => {
-                let desk = desk::here().ok_or(CallError::NoServer)?;
-                let answer: Answer = desk.call_here(object, method, std::mem::take(arguments), host);
-                answer.map_err(|raised| CallError::Raised(raised.into()))
-            }
-        }
-    }
-
     /// What kind of object it is.
     ///
     /// # Errors
@@ -172,9 +155,4 @@ pub fn object_of(value: &Dynamic) -> Option<Rc<Object>> {
         Proxy::Here(object) => Some(Rc::clone(object)),
         Proxy::There(_) => None,
     }
-}
-
-/// The server of this process, as long as it is one.
-pub fn is_server() -> bool {
-    desk::here().is_some_and(|desk: Rc<Desk>| !desk.is_down())
 }

@@ -30,14 +30,17 @@ pub enum CallError {
     /// It raised an error there.
     Raised(Box<Raised>),
     /// Something in the arguments can't travel.
-    Refused(EncodeError),
+    Refused(Box<EncodeError>),
     /// There is no connection.
-    Connect(Address, ConnectError),
+    Connect(Address, Box<ConnectError>),
     /// What is wrong with the connection.
-    Link(Address, LinkError),
+    Link(Address, Box<LinkError>),
     /// This process was a server, and is none any more.
     NoServer,
 }
+
+/// An object that is held for others: its number, how often and over which connection, and its ticket.
+type Lent = (u64, (u64, u64), Parcel);
 
 /// See the head of this file.
 #[derive(Debug)]
@@ -49,7 +52,7 @@ pub struct Site {
     owner: Cell<(Option<ProcessId>, u64)>,
     known: RefCell<HashMap<u64, Weak<There>>>,
     /// What this process holds for others, to whom it has sent the ticket.
-    lent: RefCell<Vec<(u64, (u64, u64), Parcel)>>,
+    lent: RefCell<Vec<Lent>>,
 }
 
 thread_local! {
@@ -131,7 +134,9 @@ impl Site {
     /// [`CallError`].
     pub fn renew(self: &Rc<Self>) -> Result<(), CallError> {
         match self.ask("ping", &mut Array::new()) {
-            Err(CallError::Link(_, LinkError::Gone)) => self.ask("ping", &mut Array::new()).map(drop),
+            Err(CallError::Link(_, error)) if matches!(*error, LinkError::Gone) => {
+                self.ask("ping", &mut Array::new()).map(drop)
+            }
             result => result.map(drop),
         }
     }
@@ -146,7 +151,7 @@ impl Site {
         }
         // One that is left over from the parent is the parent's; its descriptor is open to nothing here.
         self.link.take();
-        let connect = |error| CallError::Connect(self.address.clone(), error);
+        let connect = |error| CallError::Connect(self.address.clone(), Box::new(error));
         let myself = ME.get().map(|me| me()).ok_or(CallError::NoServer)?;
         let deadline = Deadline::after(Some(patience));
         let open =
@@ -160,7 +165,7 @@ impl Site {
     }
 
     fn trouble(&self, error: LinkError) -> CallError {
-        CallError::Link(self.address.clone(), error)
+        CallError::Link(self.address.clone(), Box::new(error))
     }
 
     /// Calls a method of the server itself.
@@ -214,7 +219,7 @@ impl Site {
         match link.call(object, method, arguments, handles) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(raised)) => Err(CallError::Raised(raised.into())),
-            Err(LinkError::Refused(error)) => Err(CallError::Refused(error)),
+            Err(LinkError::Refused(error)) => Err(CallError::Refused(Box::new(error))),
             Err(error) => Err(self.trouble(error)),
         }
     }

@@ -31,7 +31,7 @@ pub fn raised(raised: Raised) -> Raise {
 pub fn not_called(error: CallError) -> Raise {
     match error {
         CallError::Raised(error) => raised(*error),
-        CallError::Refused(error) => refused(error),
+        CallError::Refused(error) => refused(*error),
         CallError::NoServer => raise(
             "RuntimeError",
             "this proxy is of the manager's server that this process was once, or was forked off: it leads nowhere here",
@@ -40,17 +40,19 @@ pub fn not_called(error: CallError) -> Raise {
             "ConnectionRefusedError",
             format!("no manager serves at {address} any more: it was shut down, has ended, or was killed"),
         ),
-        CallError::Connect(address, error) => not_connected(error, &address),
-        CallError::Link(_, LinkError::GaveUp(GaveUp::Interrupted)) => interrupted(),
-        CallError::Link(_, LinkError::Unreadable(error)) => unreadable(error),
-        CallError::Link(address, error) => {
-            let kind = match &error {
-                LinkError::Gone => "EOFError",
-                LinkError::GaveUp(_) => "TimeoutError",
-                _ => "OSError",
-            };
-            raise(kind, format!("the manager at {address}: {error}"))
-        }
+        CallError::Connect(address, error) => not_connected(*error, &address),
+        CallError::Link(address, error) => match *error {
+            LinkError::GaveUp(GaveUp::Interrupted) => interrupted(),
+            LinkError::Unreadable(error) => unreadable(error),
+            error => {
+                let kind = match &error {
+                    LinkError::Gone => "EOFError",
+                    LinkError::GaveUp(_) => "TimeoutError",
+                    _ => "OSError",
+                };
+                raise(kind, format!("the manager at {address}: {error}"))
+            }
+        },
     }
 }
 

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 
 use rhai::{Array, Dynamic, Engine, EvalContext, NativeCallContext};
 
-use super::value::{KNOWN, Manager};
-use super::{proxy, value};
+use super::make::{self, KNOWN};
+use super::proxy;
+use super::value::Manager;
 use crate::manager::proxy::Proxy;
 use crate::script::program::Program;
 use crate::script::raise::RhaiResult;
@@ -78,7 +79,7 @@ fn named(engine: &mut Engine, name: &str) {
                 types(TypeId::of::<Manager>()),
                 move |context: NativeCallContext, given: &mut [&mut Dynamic]| -> RhaiResult {
                     let Some((manager, given)) = taken::<Manager>(given) else { return Ok(Dynamic::UNIT) };
-                    value::create(&context, &manager, &typeid, given)
+                    make::create(&context, &manager, &typeid, given)
                 },
             );
         }
@@ -109,7 +110,7 @@ fn missing(
         return proxy::call(&proxy, name, given).map(Some);
     }
     match taken::<Manager>(given) {
-        Some((manager, given)) if !KNOWN.contains(&name) => value::created(&manager, name, given).map(Some),
+        Some((manager, given)) if !KNOWN.contains(&name) => make::created(&manager, name, given).map(Some),
         _ => Ok(None),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! | file | concept |
 //! |---|---|
+//! | `make` | what scripts call of a manager |
 //! | `value` | a manager as scripts have it: its life |
 //! | `serve` | the server's process |
 //! | `host` | the engine, for the server |
@@ -15,6 +16,7 @@ mod chain;
 mod fault;
 mod forward;
 mod host;
+mod make;
 mod proxy;
 pub mod serve;
 mod trial;
@@ -40,7 +42,7 @@ const CARRIERS: Carriers = Carriers { carry: &Carry, abroad: &Abroad };
 /// Registers the types and constructors; `program` is what will be run.
 pub fn register(engine: &mut Engine, program: &Program) {
     site::introduce(|| Me { name: runtime::name(), carry: CARRIERS.carry, abroad: CARRIERS.abroad });
-    value::register(engine);
+    make::register(engine);
     proxy::register(engine);
     serve::register(engine);
     forward::register(engine, program);

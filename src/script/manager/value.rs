@@ -7,16 +7,15 @@
 //! It belongs to the process that made it, and cannot be sent: it has the key. When its last value goes, the server is
 //! shut down.
 
-use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, Module, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, Module, NativeCallContext};
 
 use super::fault;
+use super::make::KNOWN;
 use super::serve::{self, Work};
 use crate::arena::table::Role;
-use crate::manager::create::TYPES;
 use crate::manager::site::{CallError, Site};
 use crate::process::children;
 use crate::process::method::Method;
@@ -25,44 +24,16 @@ use crate::script::process;
 use crate::script::process::launch::{self, Newborn, may_start};
 use crate::script::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise};
 use crate::script::runtime;
-use crate::script::signature::{Arguments, Signature, described};
+use crate::script::signature::Arguments;
 use crate::script::socket::address::{named, to_value};
 use crate::script::socket::fault::not_connected;
-use crate::socket::address::Family;
 use crate::sys::address::Address;
 use crate::sys::clock::Deadline;
 use crate::sys::identity;
 use crate::sys::process::{SIGKILL, SIGTERM};
 
-static MANAGER: Signature = Signature { name: "Manager", parameters: &[], required: 0 };
-const PARAMETERS: &[&str] = &["address", "authkey", "shutdown_timeout"];
-static SYNC: Signature = Signature { name: "SyncManager", parameters: PARAMETERS, required: 0 };
-static BASE: Signature = Signature { name: "BaseManager", parameters: PARAMETERS, required: 0 };
-static START: Signature =
-    Signature { name: "BaseManager.start", parameters: &["initializer", "initargs"], required: 0 };
-static JOIN: Signature = Signature { name: "BaseManager.join", parameters: &["timeout"], required: 0 };
-static REGISTER: Signature =
-    Signature { name: "BaseManager.register", parameters: &["typeid", "callable", "exposed"], required: 1 };
-
-/// What managers have of their own: no type can be registered under these names.
-pub const KNOWN: &[&str] = &[
-    "start",
-    "connect",
-    "get_server",
-    "shutdown",
-    "register",
-    "join",
-    "number_of_objects",
-    "debug_info",
-    "to_string",
-    "to_debug",
-];
-
 /// How long each step of a shutdown may take, in seconds.
 const PATIENCE: f64 = 1.0;
-/// The most arguments of a constructor.
-const MOST: usize = 4;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
     New,
@@ -97,111 +68,9 @@ struct State {
     child: RefCell<Option<children::Shared>>,
 }
 
-/// Registers the constructors and the type.
-pub fn register(engine: &mut Engine) {
-    MANAGER.context_function(engine, |context, method, _| {
-        let manager = Manager::new("SyncManager", method, None, None, None);
-        manager.start(context, None)?;
-        Ok(Dynamic::from(manager))
-    });
-    SYNC.context_function(engine, |_, method, arguments| make("SyncManager", method, arguments));
-    BASE.context_function(engine, |_, method, arguments| make("BaseManager", method, arguments));
-    START.method(engine, |context, manager: Manager, mut arguments| {
-        let initializer = arguments.any(0);
-        let initargs = arguments.array(1)?.unwrap_or_default();
-        let initializer = match initializer.is_unit() {
-            true => None,
-            false => {
-                let kind = described(&initializer);
-                let wanted = || raise("TypeError", format!("initializer must be a function, not {kind}"));
-                Some((initializer.try_cast::<FnPtr>().ok_or_else(wanted)?, initargs))
-            }
-        };
-        manager.start(context, initializer)?;
-        Ok(Dynamic::UNIT)
-    });
-    JOIN.method(engine, |_, manager: Manager, mut arguments| {
-        let deadline = arguments.deadline(0)?;
-        if let Some(child) = manager.0.child.borrow().clone() {
-            children::join(&child, deadline).map_err(|_| interrupted())?;
-        }
-        Ok(Dynamic::UNIT)
-    });
-    REGISTER.method(engine, |context, manager: Manager, arguments| manager.register(context, arguments));
-    for name in TYPES {
-        for count in 0..=MOST {
-            let mut types = vec![TypeId::of::<Manager>()];
-            types.resize(count + 1, TypeId::of::<Dynamic>());
-            engine.register_raw_fn(
-                *name,
-                types,
-                move |context: NativeCallContext, given: &mut [&mut Dynamic]| -> RhaiResult {
-                    let Some((manager, given)) = given.split_first_mut() else { return Ok(Dynamic::UNIT) };
-                    let manager = manager.read_lock::<Manager>().map(|manager| manager.clone());
-                    let given = given.iter_mut().map(|value| value.take().flatten()).collect();
-                    manager.map_or(Ok(Dynamic::UNIT), |manager| create(&context, &manager, name, given))
-                },
-            );
-        }
-    }
-    engine
-        .register_type_with_name::<Manager>("Manager")
-        .register_fn("connect", |manager: &mut Manager| manager.connect())
-        .register_fn("get_server", |manager: &mut Manager| manager.server())
-        .register_fn("shutdown", |manager: &mut Manager| manager.shutdown())
-        .register_fn("number_of_objects", |manager: &mut Manager| {
-            manager.ask("number_of_objects", Array::new())
-        })
-        .register_fn("debug_info", |manager: &mut Manager| manager.ask("debug_info", Array::new()))
-        .register_get("address", |manager: &mut Manager| {
-            manager.0.address.borrow().as_ref().map_or(Dynamic::UNIT, to_value)
-        })
-        .register_fn("to_string", |manager: &mut Manager| manager.text())
-        .register_fn("to_debug", |manager: &mut Manager| manager.text());
-    engine.register_fn(
-        "__enter__",
-        |context: NativeCallContext, manager: &mut Manager| -> Result<Manager, Raise> {
-            if manager.0.status.get() == Status::New {
-                manager.start(&context, None)?;
-            }
-            manager.running()?;
-            Ok(manager.clone())
-        },
-    );
-    engine.register_fn("__exit__", |manager: &mut Manager| -> Result<(), Raise> {
-        if manager.0.status.get() == Status::Started { manager.shutdown() } else { Ok(()) }
-    });
-}
-
-fn make(kind: &'static str, method: Option<Method>, mut arguments: Arguments) -> RhaiResult {
-    let address = arguments.value(0).map(|value| named(&value, None::<Family>)).transpose()?;
-    let key = arguments.bytes(1)?;
-    let patience = arguments.seconds(2)?;
-    Ok(Dynamic::from(Manager::new(kind, method, address, key, patience)))
-}
-
-/// Makes an object, and notes the script's line.
-pub fn create(context: &NativeCallContext, manager: &Manager, typeid: &str, given: Array) -> RhaiResult {
-    runtime::at(context);
-    created(manager, typeid, given)
-}
-
-/// Makes an object of a type.
-pub fn created(manager: &Manager, typeid: &str, mut given: Array) -> RhaiResult {
-    let known = manager.0.types.borrow().iter().any(|known| known.name == typeid);
-    if !known && !TYPES.contains(&typeid) {
-        let kind = manager.0.kind;
-        return Err(raise(
-            "AttributeError",
-            format!("the {kind} has no type '{typeid}': register() comes first"),
-        ));
-    }
-    given.insert(0, typeid.into());
-    manager.ask("create", given)
-}
-
 impl Manager {
-    fn new(
+    /// One that is not started.
+    pub fn new(
         kind: &'static str,
         method: Option<Method>,
         address: Option<Address>,
@@ -222,7 +91,42 @@ impl Manager {
         }))
     }
 
-    fn ask(&self, method: &str, mut given: Array) -> RhaiResult {
+    /// The name of its type.
+    pub fn kind(&self) -> &'static str {
+        self.0.kind
+    }
+
+    /// Where its server is, or is to be.
+    pub fn address(&self) -> Option<Address> {
+        self.0.address.borrow().clone()
+    }
+
+    /// Whether a type was registered under that name.
+    pub fn knows(&self, typeid: &str) -> bool {
+        self.0.types.borrow().iter().any(|known| known.name == typeid)
+    }
+
+    /// Waits for the end of the server that it has started.
+    pub fn join(&self, deadline: Deadline) -> Result<(), Raise> {
+        let child = self.0.child.borrow().clone();
+        child.map_or(Ok(None), |child| children::join(&child, deadline)).map(drop).map_err(|_| interrupted())
+    }
+
+    /// A `with` block begins.
+    pub fn enter(&self, context: &NativeCallContext) -> Result<(), Raise> {
+        if self.0.status.get() == Status::New {
+            self.start(context, None)?;
+        }
+        self.running().map(drop)
+    }
+
+    /// A `with` block ends.
+    pub fn leave(&self) -> Result<(), Raise> {
+        if self.0.status.get() == Status::Started { self.shutdown() } else { Ok(()) }
+    }
+
+    /// Calls a method of the server.
+    pub fn ask(&self, method: &str, mut given: Array) -> RhaiResult {
         let site = self.running()?;
         site.ask(method, &mut given).map_err(fault::not_called)
     }
@@ -252,7 +156,8 @@ impl Manager {
         }
     }
 
-    fn text(&self) -> String {
+    /// As `print` shows it.
+    pub fn text(&self) -> String {
         let state = match self.0.status.get() {
             Status::New => "initial",
             Status::Started => "started",
@@ -265,7 +170,8 @@ impl Manager {
         }
     }
 
-    fn register(&self, context: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
+    /// Registers a type.
+    pub fn register(&self, context: &NativeCallContext, mut arguments: Arguments) -> RhaiResult {
         let name = arguments.string(0)?.unwrap_or_default();
         let constructor = arguments.function(1)?;
         let exposed = arguments.array(2)?.map_or(Dynamic::UNIT, Dynamic::from);
@@ -309,7 +215,11 @@ impl Manager {
     }
 
     /// Starts the server in a process of its own.
-    fn start(&self, context: &NativeCallContext, initializer: Option<(FnPtr, Array)>) -> Result<(), Raise> {
+    pub fn start(
+        &self,
+        context: &NativeCallContext,
+        initializer: Option<(FnPtr, Array)>,
+    ) -> Result<(), Raise> {
         self.fresh()?;
         may_start("a manager's server")?;
         let report = crate::queue::Queue::new(crate::queue::Flavor::Queue, 0).map_err(out_of_memory)?;
@@ -337,14 +247,14 @@ impl Manager {
     }
 
     /// Connects to a server that somebody else has started.
-    fn connect(&self) -> Result<(), Raise> {
+    pub fn connect(&self) -> Result<(), Raise> {
         self.fresh()?;
         let address = self.0.address.borrow().clone();
         let address =
             address.ok_or_else(|| raise("ValueError", "connect() wants to know the server's address"))?;
         let site = Site::of(&address, &self.0.key);
         site.renew().map_err(|error| match error {
-            CallError::Connect(address, error) => not_connected(error, &address),
+            CallError::Connect(address, error) => not_connected(*error, &address),
             error => fault::not_called(error),
         })?;
         self.0.site.replace(Some(site));
@@ -353,13 +263,13 @@ impl Manager {
     }
 
     /// A server for this process to be.
-    fn server(&self) -> RhaiResult {
+    pub fn server(&self) -> RhaiResult {
         self.fresh()?;
         serve::listening(self.work(None)).map(Dynamic::from)
     }
 
     /// Ends the server: asks, then terminates, then kills.
-    fn shutdown(&self) -> Result<(), Raise> {
+    pub fn shutdown(&self) -> Result<(), Raise> {
         match self.0.status.get() {
             Status::Down => return Ok(()),
             Status::Started if self.0.pid == identity::pid() => {}
