@@ -241,7 +241,7 @@ mod tests {
         map.insert("a".into(), 4.into());
         dict.become_map(map);
         assert_eq!(shown(&dict), "\"z\"=9 \"x\"=3 \"a\"=4 ");
-        let pairs: Array = vec![vec![Dynamic::from(1), 2.into()].into()];
+        let pairs: Array = vec![vec![Dynamic::from(1_i64), 2_i64.into()].into()];
         dict.update(pairs.into()).expect("pairs");
         assert_eq!(dict.len(), 4);
         assert!(dict.update(5.into()).is_err());

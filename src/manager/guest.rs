@@ -236,8 +236,8 @@ impl Guest {
             Ok(value) => (Kind::Result, value, word.to_owned()),
             Err(Raised { value, traceback }) => (Kind::Raised, value, traceback),
         };
-        if let Err(refused) = self.write(kind, number, value, &text, registry, carriers) {
-            let what = format!("what the manager's object gave can't be sent: {refused}");
+        if let Err(what) = self.write(kind, number, value, &text, registry, carriers) {
+            let what = format!("what the manager's object gave can't be sent: {what}");
             let error = Dynamic::from(Error::new("RemoteError", what));
             // An error of our own can travel.
             let _ = self.write(Kind::Raised, number, error, &text, registry, carriers);
@@ -252,7 +252,8 @@ impl Guest {
         text: &str,
         registry: &Registry,
         carriers: Carriers,
-    ) -> Result<(), wire::EncodeError> {
+    ) -> Result<(), String> {
+        let before = self.out.len();
         let abroad = Abroad { registry, otherwise: carriers.abroad };
         let handles: &dyn Handles = if self.who.local { carriers.carry } else { &abroad };
         let mut attached = Vec::new();
@@ -260,7 +261,9 @@ impl Guest {
             wire::encode(&value, "result", handles, out, attachments)?;
             attached.clone_from(attachments);
             Ok(())
-        })?;
+        })
+        .map_err(|error: wire::EncodeError| error.to_string())?;
+        message::check(&mut self.out, before).map_err(|error| error.to_string())?;
         if self.who.local && !attached.is_empty() {
             self.kept.insert(number, value);
         } else {

@@ -29,7 +29,7 @@ use crate::sync::wait::{GaveUp, SLICE};
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::{self, Want};
 use crate::sys::{identity, output};
-use crate::wire::{self, DecodeError, EncodeError, Handles, Raised};
+use crate::wire::{self, DecodeError, EncodeError, Error, Handles, Raised};
 
 /// How this process introduces itself.
 #[derive(Clone)]
@@ -93,6 +93,10 @@ pub fn proof(challenge: &[u8]) -> Vec<u8> {
         code.chain_update(b"stook session").chain_update(challenge).finalize().into_bytes().to_vec()
     })
     .unwrap_or_default()
+}
+
+fn is_interrupt(raised: &Raised) -> bool {
+    raised.value.read_lock::<Error>().is_some_and(|error| error.is("KeyboardInterrupt"))
 }
 
 /// What came of a message that was waited for.
@@ -171,22 +175,28 @@ impl Link {
     ) -> Result<Answer, LinkError> {
         let number = self.last.get() + 1;
         self.last.set(number);
-        message::write(
-            &mut self.out.borrow_mut(),
-            Kind::Call,
-            number,
-            object,
-            method,
-            |out, attachments| wire::encode_all(arguments, "args", handles, out, attachments),
-        )?;
+        {
+            let mut out = self.out.borrow_mut();
+            let before = out.len();
+            message::write(&mut out, Kind::Call, number, object, method, |out, attachments| {
+                wire::encode_all(arguments, "args", handles, out, attachments)
+            })?;
+            message::check(&mut out, before)?;
+        }
+        let mut cancelled = false;
         let reply = match self.reply(number, handles, true) {
             Err(LinkError::GaveUp(GaveUp::Interrupted)) => {
+                cancelled = true;
                 message::write_bare(&mut self.out.borrow_mut(), Kind::Cancel, number, 0, "", &[]);
                 self.reply(number, handles, false)?
             }
             reply => reply?,
         };
         match reply {
+            // A condition's lock had to be acquired again before the call could end.
+            Reply::Answer(Err(raised)) if cancelled && is_interrupt(&raised) => {
+                Err(LinkError::GaveUp(GaveUp::Interrupted))
+            }
             Reply::Answer(answer) => Ok(answer),
             Reply::Cancelled => Err(LinkError::GaveUp(GaveUp::Interrupted)),
         }

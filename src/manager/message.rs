@@ -29,8 +29,6 @@
 use std::ops::Range;
 
 use crate::socket::framing::{FrameError, HEADER, header};
-use crate::wire::{EncodeError, Handles, encode};
-use rhai::Dynamic;
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +145,19 @@ pub fn write<E>(
     Ok(attachments.len())
 }
 
+/// Takes back the message that was appended behind `before`, if it is longer than the other side would read.
+///
+/// # Errors
+/// [`FrameError::TooLong`].
+pub fn check(out: &mut Vec<u8>, before: usize) -> Result<(), FrameError> {
+    let length = (out.len() - before).saturating_sub(HEADER) as u64;
+    if length <= LONGEST {
+        return Ok(());
+    }
+    out.truncate(before);
+    Err(FrameError::TooLong { length, limit: LONGEST })
+}
+
 /// Appends a message without a value.
 pub fn write_bare(out: &mut Vec<u8>, kind: Kind, number: u64, object: u64, text: &str, value: &[u8]) {
     let appended = write(out, kind, number, object, text, |out, _| {
@@ -154,21 +165,6 @@ pub fn write_bare(out: &mut Vec<u8>, kind: Kind, number: u64, object: u64, text:
         Ok::<(), std::convert::Infallible>(())
     });
     let Ok(_) = appended;
-}
-
-/// Appends a message with one value; how many attachments it has.
-///
-/// # Errors
-/// If the value can't travel.
-pub fn write_value(
-    out: &mut Vec<u8>,
-    kind: Kind,
-    number: u64,
-    text: &str,
-    value: &Dynamic,
-    handles: &dyn Handles,
-) -> Result<usize, EncodeError> {
-    write(out, kind, number, 0, text, |out, attachments| encode(value, "value", handles, out, attachments))
 }
 
 /// Bytes that have arrived, cut into messages.

@@ -40,3 +40,6 @@ pub mod registry;
 pub mod semaphore;
 pub mod server;
 pub mod site;
+
+#[cfg(test)]
+mod tests;

@@ -60,8 +60,6 @@ pub struct Server<'h> {
     last: u64,
     /// Those for whom there may be something to do.
     ready: VecDeque<u64>,
-    /// Those to whom there may be something to be sent: at the end of a round, when all who could have been served are.
-    answered: Vec<u64>,
     /// Whether clients may be waiting with the system, and when to look.
     knocked: Option<Instant>,
     looked: Instant,
@@ -96,7 +94,6 @@ impl<'h> Server<'h> {
             guests: HashMap::new(),
             last: 0,
             ready: VecDeque::new(),
-            answered: Vec::new(),
             knocked: Some(Instant::now()),
             looked: Instant::now(),
         })
@@ -164,7 +161,6 @@ impl<'h> Server<'h> {
         }
         self.desk.go_on(self.host);
         self.deliver();
-        self.send();
         sweep::after_deaths();
         if self.looked.elapsed() >= ROUND {
             self.looked = Instant::now();
@@ -254,8 +250,7 @@ impl<'h> Server<'h> {
             self.hear(number)?;
             filled?;
         }
-        self.answered.push(number);
-        Ok(())
+        self.send(number)
     }
 
     /// Goes on with a handshake; whether there is none any more.
@@ -329,21 +324,23 @@ impl<'h> Server<'h> {
         for (ticket, answer, word) in self.desk.outgoing() {
             let Some(guest) = self.guests.get_mut(&ticket.client) else { continue };
             guest.answer(ticket.request, answer, &word, self.desk.registry(), self.carriers);
-            self.answered.push(ticket.client);
+            if self.send(ticket.client).is_err() {
+                self.dismiss(ticket.client);
+            }
         }
     }
 
     /// Sends what there is room for. Who has more to say, or was not heard for want of room, has another turn.
-    fn send(&mut self) {
-        for number in std::mem::take(&mut self.answered) {
-            let Some(guest) = self.guests.get_mut(&number) else { continue };
-            let was_clogged = guest.is_clogged();
-            if guest.has_news() && guest.flush().is_err() {
-                self.dismiss(number);
-            } else if !guest.is_clogged() && (guest.readable || was_clogged) {
-                self.ready.push_back(number);
-            }
+    fn send(&mut self, number: u64) -> Result<(), Over> {
+        let Some(guest) = self.guests.get_mut(&number) else { return Ok(()) };
+        let was_clogged = guest.is_clogged();
+        if guest.has_news() {
+            guest.flush()?;
         }
+        if !guest.is_clogged() && (guest.readable || was_clogged) {
+            self.ready.push_back(number);
+        }
+        Ok(())
     }
 
     /// The last answers are sent, and the clients told.

@@ -141,6 +141,11 @@ impl Site {
         }
     }
 
+    /// The server is gone: the next call finds nobody there.
+    pub fn leave(&self) {
+        self.link.take();
+    }
+
     fn link_within(self: &Rc<Self>, patience: f64) -> Result<Rc<Link>, CallError> {
         let me = table::my_id();
         let (owner, made) = self.owner.get();

@@ -10,6 +10,7 @@ use crate::script::raise::{Raise, interrupted, raise, refused, unreadable};
 use crate::script::runtime;
 use crate::script::socket::fault::not_connected;
 use crate::socket::client::ConnectError;
+use crate::socket::framing::FrameError;
 use crate::sync::wait::GaveUp;
 use crate::wire::{Error, Raised};
 
@@ -44,6 +45,9 @@ pub fn not_called(error: CallError) -> Raise {
         CallError::Link(address, error) => match *error {
             LinkError::GaveUp(GaveUp::Interrupted) => interrupted(),
             LinkError::Unreadable(error) => unreadable(error),
+            LinkError::Frame(error @ FrameError::TooLong { .. }) => {
+                raise("ValueError", format!("this is too much for one call of a manager: {error}"))
+            }
             error => {
                 let kind = match &error {
                     LinkError::Gone => "EOFError",

@@ -300,8 +300,10 @@ impl State {
         self.status.set(Status::Down);
         if let Some(child) = self.child.borrow().clone() {
             // A server that does not answer is ended in other ways.
-            let _ = self.site.take().map(|site| site.post("shutdown", self.patience));
+            let site = self.site.take();
+            let _ = site.as_ref().map(|site| site.post("shutdown", self.patience));
             self.end(&child);
+            site.iter().for_each(|site| site.leave());
         }
     }
 
