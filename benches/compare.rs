@@ -100,8 +100,8 @@ const ROWS: &[Row] = &[
             Some(0.95),
         )
     },
-    shared("manager_dict", "manager_dict", &["1"], 2.0),
-    shared("manager_dict_8", "manager_dict", &["8"], 3.0),
+    with("manager_dict", "manager_dict", &["1"], 2.0),
+    with("manager_dict_8", "manager_dict", &["8"], 3.0),
     row("manager_queue", Side::Pair("manager_queue", &[]), Side::Python("manager_queue", &[]), None),
     row("wordcount", Side::Job("wordcount", "2"), Side::PythonJob("wordcount", "2"), None),
     same(row("wordcount_1_2", Side::Job("wordcount", "2"), Side::Job("wordcount", "1"), Some(1.7))),

@@ -514,7 +514,10 @@ fn closures_and_timestamps_arrive_in_another_process() {
         let function = made[name].clone();
         let pointer = function.clone().cast::<FnPtr>();
         // What a closure captured its calls share here as well; what was given to `curry` each has for itself.
-        assert!(pointer.iter_curry().all(|captured| captured.is_shared() == name.contains("closure")), "{name}");
+        assert!(
+            pointer.iter_curry().all(|captured| captured.is_shared() == name.contains("closure")),
+            "{name}"
+        );
         let from_rust = pointer.call::<INT>(&engine, &ast, (argument,));
         assert_eq!(from_rust.expect(name), result, "{name}");
         let arguments = (function.clone(), argument);

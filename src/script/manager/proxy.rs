@@ -8,7 +8,8 @@ use crate::manager::proxy::Proxy;
 use crate::manager::site::CallError;
 use crate::script::raise::{Raise, RhaiResult, raise};
 use crate::script::signature::Signature;
-use crate::script::{iterate, runtime, with};
+use crate::script::with::door::Ways;
+use crate::script::{iterate, runtime};
 use crate::sync::wait::SLICE;
 use crate::sys::clock::Deadline;
 use crate::wire::Error;
@@ -65,13 +66,12 @@ pub fn register(engine: &mut Engine) {
             },
         );
     }
-    with::door(
-        |proxy: &Proxy| {
-            call(proxy, "__enter__", Array::new()).map(drop)?;
-            Ok(Dynamic::from(proxy.clone()))
-        },
+    Ways::new(
+        |proxy: &Proxy| call(proxy, "__enter__", Array::new()).map(drop),
+        |proxy: &Proxy| Dynamic::from(proxy.clone()),
         |proxy: &Proxy| call(proxy, "__exit__", Array::new()).map(drop),
-    );
+    )
+    .register();
     iterate::register::<Proxy, Dynamic>(engine);
 }
 
