@@ -44,6 +44,37 @@ fn messages_come_out_in_order_whatever_their_size() {
 }
 
 #[test]
+fn small_messages_come_in_rows_up_to_one_that_is_not() {
+    let _session = session();
+    register();
+    let before = used();
+    let channel = Channel::new(0).expect("memory");
+    let parcel = Parcel::new(b"inside", &[]).expect("memory");
+    let sizes = [1, 0, 9, 4000, INLINE + 1, 5, 5000, INLINE, 3, 3, 3];
+    for round in 0..50_u8 {
+        for size in sizes {
+            channel.put(&vec![round; size], &[], now()).expect("room");
+        }
+        channel.put(&[round; 2], &[parcel.offset()], now()).expect("room");
+    }
+    let (mut buffer, mut ends, mut came) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        channel.take_row(&mut buffer, &mut ends, 3);
+        assert!(ends.len() <= 3);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        came.extend(starts.zip(&ends).map(|(start, end)| buffer[start..*end].to_vec()));
+        if ends.is_empty() {
+            let Some(message) = take(&channel) else { break };
+            came.push(message);
+        }
+    }
+    let sent = (0..50_u8).flat_map(|round| sizes.into_iter().chain([2]).map(move |size| vec![round; size]));
+    assert!(came.into_iter().eq(sent));
+    drop((channel, parcel));
+    assert_eq!(used(), before);
+}
+
+#[test]
 fn a_dropped_channel_frees_what_is_in_it() {
     let _session = session();
     register();
