@@ -20,7 +20,6 @@ use crate::manager::site::{CallError, Site};
 use crate::process::children;
 use crate::process::method::Method;
 use crate::script::job::Job;
-use crate::script::process;
 use crate::script::process::launch::{self, Newborn, may_start};
 use crate::script::raise::{Raise, RhaiResult, interrupted, out_of_memory, raise};
 use crate::script::runtime;
@@ -235,7 +234,6 @@ impl Manager {
                 return Err(error);
             }
         };
-        process::adopt(&name, &child);
         let site = Site::of(&address, &self.0.key);
         // There may have been another one at that address.
         site.renew().map_err(fault::not_called)?;

@@ -90,8 +90,8 @@ thread_local! {
     static STARTED: RefCell<Vec<Process>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Those that this process started and that run, workers of its pools among them; the others are forgotten, and
-/// cleaned up after. What a forked child has from its parent are not its own.
+/// Those that this process started and that run, workers of its pools and servers of its managers among them; the
+/// others are forgotten, and cleaned up after. What a forked child has from its parent are not its own.
 fn active() -> Vec<Process> {
     let children = children::active();
     let workers = children.into_iter().filter(|child| child.borrow().role() == Role::Worker);
@@ -100,11 +100,6 @@ fn active() -> Vec<Process> {
         started.retain(|process| process.is_alive().unwrap_or(false));
         started.iter().cloned().chain(workers).collect()
     })
-}
-
-/// Shows a process that this one has started for a purpose of its own among its children.
-pub fn adopt(name: &str, child: &children::Shared) {
-    STARTED.with_borrow_mut(|started| started.push(Process::of_child(name, child)));
 }
 
 fn new(_: &NativeCallContext, method: Option<Method>, mut arguments: Arguments) -> RhaiResult {

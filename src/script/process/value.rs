@@ -93,13 +93,6 @@ impl Process {
         })
     }
 
-    /// One that runs already.
-    pub(super) fn of_child(name: &str, child: &children::Shared) -> Self {
-        let process = Self::relative(Kin::Made(table::my_id(), identity::pid()), name.into(), true);
-        process.0.borrow_mut().child = Some(child.clone());
-        process
-    }
-
     fn of(state: State) -> Self {
         Self(Rc::new(RefCell::new(state)))
     }
