@@ -28,6 +28,8 @@ pub mod manager;
 
 pub mod script;
 
+pub mod native;
+
 pub mod repl;
 
 pub mod cli;
