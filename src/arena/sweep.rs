@@ -42,6 +42,11 @@ pub(super) fn has_reaped() {
     REAPED.store(true, Ordering::Relaxed);
 }
 
+/// The byte that says that [`after_reaping`] has something to do, for code that cannot call it.
+pub fn reaped_flag() -> *const u8 {
+    REAPED.as_ptr().cast_const().cast()
+}
+
 /// Cleans up if this process has reaped one: to be called often by whoever computes and does not wait.
 #[inline]
 pub fn after_reaping() {

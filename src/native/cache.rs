@@ -1,6 +1,16 @@
-//! The compiled forms of one program's functions: looked up by name and argument types, made on demand, bounded.
+//! The functions of one program, compiled on demand for the types of their arguments, within bounds.
 
-use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+use std::cell::RefCell;
+
+use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+
+use super::enter;
+use super::forms::{Entry, Forms};
+use super::infer::{Key, Type};
+use super::layout;
+use super::lower::Refusal;
+use super::program::Program;
+use super::runtime::{Closures, Run};
 
 /// What compiled code may take.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +30,10 @@ impl Default for Limits {
 /// The functions of one program, compiled on demand, specialised on argument types.
 pub struct Compiler {
     limits: Limits,
+    program: Program,
+    forms: RefCell<Forms>,
+    /// Why nothing is compiled for this engine.
+    unsuitable: Option<&'static str>,
 }
 
 /// What became of a function.
@@ -42,35 +56,186 @@ pub struct State {
     pub outcome: Outcome,
 }
 
+/// Why compiled code would not do what this engine does.
+fn unsuitable(engine: &Engine) -> Option<&'static str> {
+    let limited = engine.max_operations() > 0
+        || engine.max_string_size() > 0
+        || engine.max_array_size() > 0
+        || engine.max_map_size() > 0;
+    let reasons = [
+        (layout::layout().is_none(), "the layout of values in memory is not known in this build"),
+        (!engine.fast_operators(), "the engine lets scripts replace operators"),
+        (limited, "the engine limits sizes or operations"),
+        (engine.fail_on_invalid_map_property(), "the engine raises errors for missing properties"),
+        (!engine.allow_shadowing(), "the engine forbids shadowing"),
+    ];
+    reasons.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
+}
+
+/// The type that an argument is compiled for.
+fn kind(value: &Dynamic) -> Type {
+    if value.tag() != 0 || value.is_shared() {
+        return Type::Any;
+    }
+    match value {
+        value if value.is_int() => Type::Int,
+        value if value.is_float() => Type::Float,
+        value if value.is_bool() => Type::Bool,
+        value if value.is_char() => Type::Char,
+        value if value.is_unit() => Type::Unit,
+        _ => Type::Any,
+    }
+}
+
 impl Compiler {
     /// Looks at the functions of `ast` and compiles nothing yet.
-    pub fn new(_engine: &Engine, _ast: &AST, limits: Limits) -> Self {
-        Self { limits }
+    pub fn new(engine: &Engine, ast: &AST, limits: Limits) -> Self {
+        let (program, forms) = (Program::new(ast), RefCell::default());
+        Self { limits, program, forms, unsuitable: unsuitable(engine) }
     }
 
     /// Whether there is a function of this name and arity that isn't refused.
-    pub fn knows(&self, _name: &str, _arity: usize) -> bool {
-        self.limits.code == 0
+    pub fn knows(&self, name: &str, arity: usize) -> bool {
+        let found = self.program.find(name, arity);
+        self.unsuitable.is_none() && found.is_some_and(|function| self.program.refusal(function).is_none())
     }
 
     /// Whether the function holds a loop, so that its first call is worth compiling it.
-    pub fn has_loop(&self, _name: &str, _arity: usize) -> bool {
-        false
+    pub fn has_loop(&self, name: &str, arity: usize) -> bool {
+        let function = self.program.find(name, arity).map(|function| self.program.lower(function));
+        matches!(function, Some(Ok(function)) if function.has_loop)
+    }
+
+    /// Bytes of machine code so far.
+    pub fn bytes(&self) -> usize {
+        self.forms.borrow().bytes()
     }
 
     /// Runs it natively, and compiles it for these argument types if need be. `None`: not for these types; the
-    /// arguments are untouched and the caller interprets. The result or error is the interpreter's.
+    /// arguments are untouched and the caller interprets. The result or error is that of
+    /// `context.call_fn_raw(name, false, false, arguments)`, with the frame of the call.
     pub fn call(
         &self,
-        _context: &NativeCallContext,
-        _name: &str,
-        _arguments: &mut [Dynamic],
+        context: &NativeCallContext,
+        name: &str,
+        arguments: &mut [Dynamic],
     ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
-        None
+        // The levels that the engine counts for such a call.
+        self.call_at(context, context.call_level() + 3, name, arguments)
+    }
+
+    /// The same, for a call that stands in a script: `level` is the depth of the function's body.
+    pub fn call_at(
+        &self,
+        context: &NativeCallContext,
+        level: usize,
+        name: &str,
+        arguments: &mut [Dynamic],
+    ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
+        let entry = self.ready(name, arguments)?;
+        let engine = context.engine();
+        if level > engine.max_call_levels() {
+            return None;
+        }
+        let mut run = Run {
+            deepest: i64::try_from(engine.max_call_levels()).unwrap_or(i64::MAX),
+            engine,
+            context,
+            global: None,
+            caches: Caches::new(),
+            source: self.program.source.clone(),
+            error: None,
+            caught: Vec::new(),
+            closures: self,
+        };
+        let level = i64::try_from(level).unwrap_or(i64::MAX);
+        let result = enter::enter(entry, &mut run, level, arguments);
+        Some(result.map_err(|error| enter::in_call(&run, name, context.call_position(), error)))
+    }
+
+    /// The form for these arguments, compiled now if that is worth it.
+    fn ready(&self, name: &str, arguments: &[Dynamic]) -> Option<Entry> {
+        let function = self.program.find(name, arguments.len())?;
+        if self.unsuitable.is_some() || self.program.refusal(function).is_some() {
+            return None;
+        }
+        let types: rhai::FnArgsVec<Type> = arguments.iter().map(kind).collect();
+        if arguments.iter().any(Dynamic::is_shared) {
+            return None;
+        }
+        let mut forms = self.forms.try_borrow_mut().ok()?;
+        if let Some(entry) = forms.entry(function, &types) {
+            return Some(entry);
+        }
+        let full = forms.bytes() >= self.limits.code || forms.types(function).len() >= self.limits.forms;
+        if full || self.program.lower(function).is_err() {
+            return None;
+        }
+        let entry = forms.compile(&self.program, &Key { function, parameters: types.to_vec() });
+        if entry.is_none() {
+            let position = self.program.heads[function].position;
+            let reason = "the code generator fails".to_owned();
+            self.program.refuse(function, Refusal { reason, position });
+        }
+        entry
     }
 
     /// What became of each function, in the order of their lines.
     pub fn states(&self) -> Vec<State> {
-        Vec::new()
+        let forms = self.forms.borrow();
+        let state = |(function, head): (usize, &super::collect::Head)| {
+            let types = forms.types(function);
+            let outcome = if let Some(reason) = self.unsuitable {
+                Outcome::Refused(reason.to_owned(), head.position)
+            } else if let Some(refusal) = self.program.refusal(function) {
+                Outcome::Refused(refusal.reason, refusal.position)
+            } else if types.is_empty() {
+                Outcome::NotYet
+            } else {
+                Outcome::Compiled(types.iter().map(|types| described(types)).collect())
+            };
+            let (name, parameters) = (head.name.clone(), head.parameters.clone());
+            State { name, parameters, position: head.position, outcome }
+        };
+        self.program.heads.iter().enumerate().map(state).collect()
+    }
+
+    /// Lowers every function, so that [`Self::states`] knows what is refused.
+    pub fn examine(&self) {
+        for function in 0..self.program.heads.len() {
+            let _ = self.program.lower(function);
+        }
+    }
+}
+
+fn described(types: &[Type]) -> String {
+    let names: Vec<&str> = types
+        .iter()
+        .map(|kind| match kind {
+            Type::Int => "int",
+            Type::Float => "float",
+            Type::Bool => "bool",
+            Type::Char => "char",
+            Type::Unit => "()",
+            Type::Any | Type::Never => "any",
+        })
+        .collect();
+    format!("({})", names.join(", "))
+}
+
+impl Closures for Compiler {
+    fn compiled(&self, name: &str, arguments: &[Dynamic]) -> bool {
+        self.ready(name, arguments).is_some()
+    }
+
+    fn enter(
+        &self,
+        run: &mut Run,
+        level: i64,
+        name: &str,
+        arguments: &mut [Dynamic],
+    ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
+        let entry = self.ready(name, arguments)?;
+        (level <= run.deepest).then(|| enter::enter(entry, run, level, arguments))
     }
 }

@@ -92,6 +92,11 @@ extern "C" fn interrupt_handler(_: libc::c_int) {
     }
 }
 
+/// The byte that says that an interrupt waits, for code that cannot call [`interrupted`].
+pub fn pending_flag() -> *const u8 {
+    PENDING.as_ptr().cast_const().cast()
+}
+
 /// Calls `function` in the handler of SIGINT when Ctrl-C comes a second time; the process ends after it.
 pub fn on_second_interrupt(function: fn()) {
     hook_into(&ON_SECOND_INTERRUPT, function);

@@ -1,0 +1,308 @@
+//! Chains of properties and indexes, walked by pointers into arrays and maps.
+//!
+//! Invariants
+//! 1. A walk changes nothing before its last step. Where it meets what is no plain array or map, the engine walks
+//!    the whole chain instead, with the same operands.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
+
+use super::value::{Place, Val, flags};
+use super::{Generator, Storage};
+use crate::native::infer::Type;
+use crate::native::ir::{Chain, Node, Op, Root, Step};
+use crate::native::lend;
+use crate::native::numeric;
+use crate::native::runtime::Helper;
+use crate::native::site::SiteId;
+
+/// Where a walk begins.
+struct Start {
+    root: Val,
+    operands: Vec<Val>,
+}
+
+impl Generator<'_, '_> {
+    /// Evaluates a chain's operands, then its root.
+    fn start(&mut self, chain: &Chain, by_reference: bool) -> Option<Start> {
+        let mut operands = Vec::with_capacity(chain.operands.len());
+        for (at, operand) in chain.operands.iter().enumerate() {
+            let value = self.node(operand);
+            let rest = &chain.operands[at + 1..];
+            let value = self.kept_before(value, rest.iter());
+            let value = match &chain.root {
+                Root::Value(root) => self.kept(value, root),
+                Root::Variable(_) => value,
+            };
+            if matches!(value, Val::Never) {
+                return None;
+            }
+            operands.push(value);
+        }
+        let root = match &chain.root {
+            Root::Variable(variable) => self.read(*variable),
+            Root::Value(value) => self.node(value),
+        };
+        if matches!(root, Val::Never) {
+            return None;
+        }
+        // A constant is not handed out to be changed; what isn't in memory gets a place there.
+        let root = match (root, &chain.root) {
+            (Val::Any(Place::Lent(_)), Root::Value(_)) if by_reference => Place::Own(self.owned(root)),
+            (root, _) => self.boxed(root),
+        };
+        Some(Start { root: Val::Any(root), operands })
+    }
+
+    fn finish(&mut self, start: Start) {
+        for value in start.operands.into_iter().rev() {
+            self.release(value);
+        }
+        self.release(start.root);
+    }
+
+    fn is_constant(&self, chain: &Chain) -> bool {
+        matches!(chain.root, Root::Variable(variable) if self.function.variables[variable].constant)
+    }
+
+    /// The pointer to an array's element, or `slow`.
+    fn element(&mut self, array: Value, index: Value, slow: Block) -> Value {
+        let layout = self.layout;
+        let tag = self.b.ins().load(types::I8, flags(), array, 0);
+        let is_array = self.b.ins().icmp_imm_u(IntCC::Equal, tag, i64::from(layout.array_tag));
+        let (fits, within) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(is_array, fits, &[], slow, &[]);
+        self.b.switch_to_block(fits);
+        let vector = self.b.ins().load(types::I64, flags(), array, layout.payload_at);
+        let length = self.b.ins().load(types::I64, flags(), vector, layout.vec_len_at);
+        let from_end = self.b.ins().iadd(index, length);
+        let negative = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, index, 0);
+        let index = self.b.ins().select(negative, from_end, index);
+        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, index, length);
+        self.b.ins().brif(inside, within, &[], slow, &[]);
+        self.b.switch_to_block(within);
+        let items = self.b.ins().load(types::I64, flags(), vector, layout.vec_pointer_at);
+        let offset = self.b.ins().ishl_imm_u(index, 4);
+        self.b.ins().iadd(items, offset)
+    }
+
+    /// A pointer that a helper found, or `slow` for none.
+    fn found(&mut self, pointer: Value, slow: Block) -> Value {
+        let next = self.b.create_block();
+        self.b.ins().brif(pointer, next, &[], slow, &[]);
+        self.b.switch_to_block(next);
+        pointer
+    }
+
+    fn step(&mut self, from: Value, step: &Step, operands: &[Val], slow: Block, creates: bool) -> Value {
+        let (item, property) = if creates {
+            (Helper::ItemToSet, Helper::PropertyToSet)
+        } else {
+            (Helper::Item, Helper::Property)
+        };
+        match step {
+            Step::Property(name) => {
+                let name = self.constant(*name);
+                let name = self.pointer(name);
+                let pointer = self.asked(property, &[from, name]);
+                self.found(pointer, slow)
+            }
+            Step::Item(at) => match operands[*at] {
+                Val::Int(index) => self.element(from, index, slow),
+                Val::Any(place) => {
+                    let done = self.b.create_block();
+                    self.b.append_block_param(done, types::I64);
+                    let next = self.when(place, Type::Int);
+                    let index = self.load(Type::Int, place);
+                    let element = self.element(from, index, slow);
+                    self.b.ins().jump(done, &[BlockArg::Value(element)]);
+                    self.b.switch_to_block(next);
+                    let key = self.pointer(place);
+                    let pointer = self.asked(item, &[from, key]);
+                    let pointer = self.found(pointer, slow);
+                    self.b.ins().jump(done, &[BlockArg::Value(pointer)]);
+                    self.b.switch_to_block(done);
+                    self.b.block_params(done)[0]
+                }
+                _ => {
+                    self.b.ins().jump(slow, &[]);
+                    self.unreachable();
+                    from
+                }
+            },
+        }
+    }
+
+    fn walk(&mut self, from: Place, steps: &[Step], operands: &[Val], slow: Block) -> Value {
+        let mut pointer = self.pointer(from);
+        for step in steps {
+            pointer = self.step(pointer, step, operands, slow, false);
+        }
+        pointer
+    }
+
+    fn place_of(value: Val) -> Place {
+        match value {
+            Val::Any(place) => place,
+            _ => Place::Slot(0),
+        }
+    }
+
+    /// What the engine sees of a chain: its root, then its operands.
+    fn seen(start: &Start) -> Vec<Val> {
+        [start.root].into_iter().chain(start.operands.iter().copied()).collect()
+    }
+
+    pub fn get(&mut self, chain: &Chain) -> Val {
+        let Some(start) = self.start(chain, false) else { return Val::Never };
+        let slot = self.temporary();
+        let out = Place::Own(slot);
+        let (slow, done) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let pointer = self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow);
+        self.put(out, Val::Any(Place::Lent(pointer)));
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(slow);
+        self.evaluate(chain.site, &Self::seen(&start), out);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        self.finish(start);
+        Val::Any(out)
+    }
+
+    pub fn set_chain(&mut self, chain: &Chain, op: Option<(Op, SiteId)>, value: &Node) -> Val {
+        let value = self.node(value);
+        if matches!(value, Val::Never) {
+            return value;
+        }
+        let value = self.kept_before(value, chain.operands.iter());
+        let Some(start) = self.start(chain, true) else { return Val::Never };
+        let (slow, done) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let (before, last) = chain.steps.split_at(chain.steps.len() - 1);
+        let pointer = self.walk(Self::place_of(start.root), before, &start.operands, slow);
+        let pointer = self.step(pointer, &last[0], &start.operands, slow, true);
+        let (live, free) = (self.live.clone(), self.free.clone());
+        match op {
+            None => self.assign(Place::Lent(pointer), value),
+            Some((op, site)) => {
+                self.update(Place::Lent(pointer), op, value, site);
+                self.release(value);
+            }
+        }
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(slow);
+        (self.live, self.free) = (live, free);
+        let mut seen = Self::seen(&start);
+        seen.push(value);
+        let slot = self.temporary();
+        self.evaluate(chain.site, &seen, Place::Own(slot));
+        self.release(Val::Any(Place::Own(slot)));
+        self.release(value);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        self.finish(start);
+        Val::Unit
+    }
+
+    pub fn method(&mut self, chain: &Chain, name: &str, count: usize, site: SiteId) -> Val {
+        let ours = !self.around.defines(name);
+        if ours && chain.steps.is_empty() {
+            let mut kinds = vec![match &chain.root {
+                Root::Variable(variable) => self.form.variables[*variable],
+                Root::Value(value) => self.kind(value),
+            }];
+            kinds.extend(chain.operands.iter().map(|operand| self.kind(operand)));
+            if let Some((function, kind)) = numeric::standard(name, &kinds) {
+                return self.standard_method(function, kind, chain, site);
+            }
+        }
+        let reads = lend::READERS.contains(&name);
+        let Some(start) = self.start(chain, !reads) else { return Val::Never };
+        let slot = self.temporary();
+        let out = Place::Own(slot);
+        let (slow, done) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(slow);
+        let steps_operands = start.operands.len() - count;
+        if self.is_constant(chain) {
+            self.b.ins().jump(slow, &[]);
+            self.unreachable();
+        }
+        let pointer = self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow);
+        if ours && name == "len" && count == 0 {
+            let result = self.b.declare_var(types::I64);
+            let (finds, next) = (self.b.create_block(), self.b.create_block());
+            let length = self.asked(Helper::Length, &[pointer]);
+            let none = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, length, 0);
+            self.b.ins().brif(none, slow, &[], next, &[]);
+            self.b.switch_to_block(next);
+            self.b.def_var(result, length);
+            self.b.ins().jump(done, &[]);
+            self.b.switch_to_block(slow);
+            self.evaluate(chain.site, &Self::seen(&start), out);
+            let is_int = self.has_tag(out, Type::Int);
+            let wrong = self.b.create_block();
+            self.b.ins().brif(is_int, finds, &[], wrong, &[]);
+            self.b.switch_to_block(wrong);
+            let (run, pointer) = (self.run, self.pointer(out));
+            let site = self.site(site);
+            self.helper(Helper::NoInt, &[run, site, pointer]);
+            let fails = self.fails;
+            self.b.ins().jump(fails, &[]);
+            self.b.switch_to_block(finds);
+            let length = self.load(Type::Int, out);
+            self.b.def_var(result, length);
+            self.b.ins().jump(done, &[]);
+            self.b.switch_to_block(done);
+            self.forget(slot);
+            self.finish(start);
+            return Val::Int(self.b.use_var(result));
+        }
+        let receiver = Val::Any(Place::Lent(pointer));
+        let (live, free) = (self.live.clone(), self.free.clone());
+        let arguments = [receiver].into_iter().chain(start.operands[steps_operands..].iter().copied());
+        let arguments: Vec<Val> = self.given(arguments.collect());
+        let lent = matches!(start.root, Val::Any(Place::Lent(_)));
+        self.call_native(site, &arguments, lent, out);
+        for (at, value) in arguments.into_iter().enumerate().skip(1) {
+            if !matches!(start.operands[steps_operands + at - 1], Val::Any(Place::Own(_))) {
+                self.release(value);
+            }
+        }
+        (self.live, self.free) = (live, free);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(slow);
+        self.evaluate(chain.site, &Self::seen(&start), out);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        self.finish(start);
+        Val::Any(out)
+    }
+
+    fn standard_method(
+        &mut self,
+        function: numeric::Standard,
+        kind: Type,
+        chain: &Chain,
+        site: SiteId,
+    ) -> Val {
+        let operands: Vec<Val> = chain.operands.iter().map(|operand| self.node(operand)).collect();
+        let root = match &chain.root {
+            Root::Variable(variable) => self.read(*variable),
+            Root::Value(value) => self.node(value),
+        };
+        let values: Vec<Val> = [root].into_iter().chain(operands).collect();
+        self.standard(function, kind, &values, site)
+    }
+
+    /// A variable that the engine may take by reference.
+    pub fn in_memory(&mut self, variable: usize) -> Val {
+        match self.storage[variable] {
+            Storage::Slot(slot) => Val::Any(Place::Slot(slot)),
+            _ => {
+                let value = self.read(variable);
+                Val::Any(self.boxed(value))
+            }
+        }
+    }
+}

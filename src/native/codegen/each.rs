@@ -1,0 +1,186 @@
+//! Loops over ranges and over values.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+
+use super::value::{Place, Val, flags};
+use super::{Generator, Storage};
+use crate::native::infer::Type;
+use crate::native::ir::{Each, Node};
+use crate::native::runtime::Helper;
+use crate::native::site::SiteId;
+
+impl Generator<'_, '_> {
+    /// A bound of a range as a number; anything else is an error.
+    fn bound(&mut self, value: Val) -> (Value, Option<Value>) {
+        match value {
+            Val::Int(value) => (value, None),
+            Val::Any(place) => {
+                let fits = self.has_tag(place, Type::Int);
+                (self.load(Type::Int, place), Some(fits))
+            }
+            _ => {
+                let never = self.b.ins().iconst(types::I8, 0);
+                (self.zero(Type::Int), Some(never))
+            }
+        }
+    }
+
+    pub fn range(
+        &mut self,
+        whole: &Node,
+        (variable, counter): (usize, Option<usize>),
+        bounds: &(Node, Node),
+        closed: bool,
+        body: &Node,
+        site: SiteId,
+    ) -> Val {
+        let from = self.node(&bounds.0);
+        let from = self.kept(from, &bounds.1);
+        let to = self.node(&bounds.1);
+        if matches!(from, Val::Never) || matches!(to, Val::Never) {
+            return Val::Never;
+        }
+        let ((first, one), (last, two)) = (self.bound(from), self.bound(to));
+        for fits in [one, two].into_iter().flatten() {
+            let (wrong, next) = (self.b.create_block(), self.b.create_block());
+            self.b.set_cold_block(wrong);
+            self.b.ins().brif(fits, next, &[], wrong, &[]);
+            self.b.switch_to_block(wrong);
+            let (live, free) = (self.live.clone(), self.free.clone());
+            self.evaluate_always_fails(site, &[from, to]);
+            (self.live, self.free) = (live, free);
+            self.b.switch_to_block(next);
+        }
+        self.release(to);
+        self.release(from);
+        let kind = self.kind(whole);
+        let (outcome, goes_on, ends) = self.enter(kind);
+        let (head, turn, over) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let at = self.b.declare_var(types::I64);
+        let turns = self.b.declare_var(types::I64);
+        self.b.def_var(at, first);
+        let zero = self.zero(Type::Int);
+        self.b.def_var(turns, zero);
+        if let Some(counter) = counter {
+            self.begin(counter);
+        }
+        self.begin(variable);
+        self.b.ins().jump(head, &[]);
+        self.b.switch_to_block(head);
+        self.poll();
+        let current = self.b.use_var(at);
+        let compare = if closed { IntCC::SignedLessThanOrEqual } else { IntCC::SignedLessThan };
+        let more = self.b.ins().icmp(compare, current, last);
+        self.b.ins().brif(more, turn, &[], over, &[]);
+        self.b.switch_to_block(turn);
+        if let Some(counter) = counter {
+            let count = self.b.use_var(turns);
+            self.set_variable(counter, Val::Int(count));
+        }
+        self.set_variable(variable, Val::Int(current));
+        let value = self.node(body);
+        self.release(value);
+        self.b.ins().jump(goes_on, &[]);
+        self.loops.pop();
+        self.b.switch_to_block(goes_on);
+        let (current, count) = (self.b.use_var(at), self.b.use_var(turns));
+        let count = self.b.ins().iadd_imm_s(count, 1);
+        self.b.def_var(turns, count);
+        let next = self.b.ins().iadd_imm_s(current, 1);
+        self.b.def_var(at, next);
+        if closed {
+            // The last number may be the largest there is.
+            let was_last = self.b.ins().icmp(IntCC::Equal, current, last);
+            self.b.ins().brif(was_last, over, &[], head, &[]);
+        } else {
+            self.b.ins().jump(head, &[]);
+        }
+        self.b.switch_to_block(over);
+        self.ended(outcome);
+        self.b.ins().jump(ends, &[]);
+        self.b.switch_to_block(ends);
+        self.end_variables(variable, counter);
+        self.delivered(outcome, kind)
+    }
+
+    /// A loop's variable begins.
+    fn begin(&mut self, variable: usize) {
+        if let Storage::Slot(slot) = self.storage[variable] {
+            self.clear(Place::Slot(slot));
+            self.write(Place::Slot(slot), Val::Unit);
+        }
+    }
+
+    fn end_variables(&mut self, variable: usize, counter: Option<usize>) {
+        for variable in [Some(variable), counter].into_iter().flatten() {
+            if let Storage::Slot(slot) = self.storage[variable] {
+                self.clear(Place::Slot(slot));
+            }
+        }
+    }
+
+    pub fn each(&mut self, whole: &Node, each: &Each) -> Val {
+        let iterable = self.node(&each.iterable);
+        if matches!(iterable, Val::Never) {
+            return iterable;
+        }
+        let subject = self.owned(iterable);
+        let kind = self.kind(whole);
+        let (outcome, goes_on, ends) = self.enter(kind);
+        let pointer = self.pointer(Place::Own(subject));
+        let known = self.asked(Helper::Iterable, &[pointer]);
+        let (ours, other) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(known, ours, &[], other, &[]);
+
+        self.b.switch_to_block(other);
+        let (live, free) = (self.live.clone(), self.free.clone());
+        let value = self.evaluate_fragment(&each.whole, &[Val::Any(Place::Own(subject))]);
+        self.deliver(outcome, value);
+        self.b.ins().jump(ends, &[]);
+        (self.live, self.free) = (live, free);
+
+        self.b.switch_to_block(ours);
+        let (head, turn, over) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let turns = self.b.declare_var(types::I64);
+        let zero = self.zero(Type::Int);
+        self.b.def_var(turns, zero);
+        if let Some(counter) = each.counter {
+            self.begin(counter);
+        }
+        self.begin(each.variable);
+        self.b.ins().jump(head, &[]);
+        self.b.switch_to_block(head);
+        self.poll();
+        let count = self.b.use_var(turns);
+        let vector = self.load(Type::Int, Place::Own(subject));
+        let layout = self.layout;
+        let length = self.b.ins().load(types::I64, flags(), vector, layout.vec_len_at);
+        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, count, length);
+        self.b.ins().brif(more, turn, &[], over, &[]);
+        self.b.switch_to_block(turn);
+        if let Some(counter) = each.counter {
+            self.set_variable(counter, Val::Int(count));
+        }
+        let items = self.b.ins().load(types::I64, flags(), vector, layout.vec_pointer_at);
+        let offset = self.b.ins().ishl_imm_u(count, 4);
+        let item = self.b.ins().iadd(items, offset);
+        self.set_variable(each.variable, Val::Any(Place::Lent(item)));
+        let value = self.node(&each.body);
+        self.release(value);
+        self.b.ins().jump(goes_on, &[]);
+        self.loops.pop();
+        self.b.switch_to_block(goes_on);
+        let count = self.b.use_var(turns);
+        let count = self.b.ins().iadd_imm_s(count, 1);
+        self.b.def_var(turns, count);
+        self.b.ins().jump(head, &[]);
+        self.b.switch_to_block(over);
+        self.ended(outcome);
+        self.b.ins().jump(ends, &[]);
+        self.b.switch_to_block(ends);
+        self.end_variables(each.variable, each.counter);
+        self.release(Val::Any(Place::Own(subject)));
+        self.delivered(outcome, kind)
+    }
+}

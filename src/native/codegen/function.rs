@@ -1,0 +1,385 @@
+//! A form from its first instruction to its last, and the thunk by which the engine enters it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use cranelift_codegen::ir::{
+    BlockArg, InstBuilder, StackSlotData, StackSlotKind, UserFuncName, Value, types,
+};
+use cranelift_frontend::FunctionBuilder;
+use cranelift_module::{FuncId, Module};
+
+use super::machine::Machine;
+use super::value::{Place, Val, flags, machine};
+use super::{Generator, Outcome, Storage, Surroundings};
+use crate::native::infer::{Form, Key, Type};
+use crate::native::ir::{Function, Node};
+use crate::native::layout::Layout;
+use crate::native::runtime::Helper;
+
+/// Compiles a form as `id`. False if the code generator refuses it.
+pub fn generate(
+    machine: &mut Machine,
+    around: &dyn Surroundings,
+    (key, form, function): (&Key, &Form, &Rc<Function>),
+    id: FuncId,
+    layout: Layout,
+) -> bool {
+    let mut context = machine.module().make_context();
+    context.func.signature = machine.signature(&key.parameters, form.result);
+    context.func.name = UserFuncName::user(0, id.as_u32());
+    let mut shared = std::mem::take(&mut machine.context);
+    {
+        let mut b = FunctionBuilder::new(&mut context.func, &mut shared);
+        let frame_slot = b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 0, 4));
+        let (entry, body) = (b.create_block(), b.create_block());
+        b.append_block_params_for_function_params(entry);
+        let given = b.block_params(entry).to_vec();
+        let (fails, returns) = (b.create_block(), b.create_block());
+        if !matches!(form.result, Type::Any | Type::Unit | Type::Never) {
+            b.append_block_param(returns, self::machine(form.result));
+        }
+        b.switch_to_block(entry);
+        let frame = b.ins().stack_addr(types::I64, frame_slot, 0);
+        b.ins().jump(body, &[]);
+        b.switch_to_block(body);
+        let mut generator = Generator {
+            b,
+            around,
+            machine,
+            layout,
+            function: Rc::clone(function),
+            form,
+            storage: Vec::new(),
+            helpers: HashMap::new(),
+            callees: HashMap::new(),
+            run: given[0],
+            level: given[1],
+            out: (form.result == Type::Any).then(|| given[given.len() - 1]),
+            frame,
+            frame_slot,
+            slots: 0,
+            free: Vec::new(),
+            live: Vec::new(),
+            loops: Vec::new(),
+            handlers: 0,
+            fails,
+            returns,
+        };
+        generator.variables();
+        generator.parameters(&key.parameters, &given);
+        generator.poll();
+        let value = generator.node(&function.body);
+        generator.give(value);
+        generator.ends(entry, body);
+    }
+    let defined = machine.module().define_function(id, &mut context).is_ok();
+    let size = context.compiled_code().map_or(0, |code| code.code_info().total_size as usize);
+    machine.bytes += size;
+    machine.module().clear_context(&mut context);
+    machine.context = shared;
+    defined
+}
+
+/// Compiles the thunk `(run, level, arguments, out) -> status`, to call form `id` with pointers to values: they are
+/// used up or only read, as the form has it. Its result is written to `out`, which is plain.
+pub fn thunk(machine: &mut Machine, key: &Key, result: Type, id: FuncId, layout: Layout) -> Option<FuncId> {
+    let mut context = machine.module().make_context();
+    let mut signature = machine.module().make_signature();
+    signature.params.extend([types::I64; 4].map(cranelift_codegen::ir::AbiParam::new));
+    signature.returns.push(cranelift_codegen::ir::AbiParam::new(types::I64));
+    let thunk = machine.declare("enter", &signature)?;
+    context.func.signature = signature;
+    let mut shared = std::mem::take(&mut machine.context);
+    {
+        let mut b = FunctionBuilder::new(&mut context.func, &mut shared);
+        let block = b.create_block();
+        b.append_block_params_for_function_params(block);
+        b.switch_to_block(block);
+        let given = b.block_params(block).to_vec();
+        let mut arguments = vec![given[0], given[1]];
+        for (at, kind) in key.parameters.iter().enumerate().filter(|(_, kind)| **kind != Type::Unit) {
+            let pointer = b.ins().load(types::I64, flags(), given[2], at as i32 * 8);
+            let offset = match kind {
+                Type::Bool => layout.bool_at,
+                Type::Char => layout.char_at,
+                _ => layout.payload_at,
+            };
+            arguments.push(match kind {
+                Type::Any => pointer,
+                kind => b.ins().load(self::machine(*kind), flags(), pointer, offset),
+            });
+        }
+        if result == Type::Any {
+            arguments.push(given[3]);
+        }
+        let form = machine.module().declare_func_in_func(id, b.func);
+        let call = b.ins().call(form, &arguments);
+        let (value, status) = (b.inst_results(call)[0], b.inst_results(call)[1]);
+        let (word, at) = match result {
+            Type::Int => (layout.int, layout.payload_at),
+            Type::Float => (layout.float, layout.payload_at),
+            Type::Char => (layout.char, layout.char_at),
+            Type::Bool => (layout.bool, layout.bool_at),
+            _ => (layout.unit, layout.payload_at),
+        };
+        if result != Type::Any {
+            let word = b.ins().iconst(types::I64, word as i64);
+            b.ins().store(flags(), word, given[3], 0);
+        }
+        if matches!(result, Type::Int | Type::Float | Type::Char | Type::Bool) {
+            b.ins().store(flags(), value, given[3], at);
+        }
+        b.ins().return_(&[status]);
+        b.seal_all_blocks();
+        let configuration = machine.module().target_config();
+        b.finalize(configuration);
+    }
+    let defined = machine.module().define_function(thunk, &mut context).is_ok();
+    machine.module().clear_context(&mut context);
+    machine.context = shared;
+    defined.then_some(thunk)
+}
+
+impl Generator<'_, '_> {
+    /// Gives every variable its place.
+    fn variables(&mut self) {
+        for at in 0..self.function.variables.len() {
+            let lent = at < self.function.parameters && self.function.lends[at];
+            let storage = match self.form.variables[at] {
+                Type::Any if lent => Storage::Lent(self.b.declare_var(types::I64)),
+                Type::Any => {
+                    self.slots += 1;
+                    Storage::Slot(self.slots - 1)
+                }
+                Type::Unit | Type::Never => Storage::Unit,
+                kind => Storage::Register(self.b.declare_var(machine(kind)), kind),
+            };
+            if let Storage::Register(variable, kind) = storage {
+                // Defined on every path, also those that never come to its `let`.
+                let zero = self.zero(kind);
+                self.b.def_var(variable, zero);
+            }
+            self.storage.push(storage);
+        }
+    }
+
+    /// Takes the parameters in.
+    fn parameters(&mut self, kinds: &[Type], given: &[Value]) {
+        let mut next = 2;
+        for (at, kind) in kinds.iter().enumerate() {
+            if *kind == Type::Unit {
+                continue;
+            }
+            let value = given[next];
+            next += 1;
+            match (self.storage[at], *kind) {
+                (Storage::Lent(variable), Type::Any) => self.b.def_var(variable, value),
+                (Storage::Slot(slot), Type::Any) => {
+                    self.copy(Place::Lent(value), Place::Slot(slot));
+                    self.write(Place::Lent(value), Val::Unit);
+                }
+                (Storage::Slot(slot), kind) => {
+                    let value = self.typed(kind, value);
+                    self.write(Place::Slot(slot), value);
+                }
+                (Storage::Lent(variable), kind) => {
+                    // An exposed variable is never lent, so this one was raised to any type by an assignment, which
+                    // would have unlent it.
+                    let value = self.typed(kind, value);
+                    let place = self.boxed(value);
+                    let pointer = self.pointer(place);
+                    self.b.def_var(variable, pointer);
+                }
+                (Storage::Register(variable, _), _) => self.b.def_var(variable, value),
+                (Storage::Unit, _) => {}
+            }
+        }
+    }
+
+    /// Ends the function with a value.
+    pub fn give(&mut self, value: Val) {
+        match (self.form.result, self.out) {
+            (Type::Any, Some(out)) => {
+                if !matches!(value, Val::Never) {
+                    self.put(Place::Lent(out), value);
+                }
+                self.b.ins().jump(self.returns, &[]);
+            }
+            (Type::Unit | Type::Never, _) => {
+                self.release(value);
+                self.b.ins().jump(self.returns, &[]);
+            }
+            (kind, _) => {
+                let value = self.scalar(value, kind);
+                self.b.ins().jump(self.returns, &[BlockArg::Value(value)]);
+            }
+        }
+    }
+
+    fn ends(mut self, entry: cranelift_codegen::ir::Block, body: cranelift_codegen::ir::Block) {
+        let count = self.slots as i64;
+        for (block, status) in [(self.returns, 0), (self.fails, 1)] {
+            self.b.switch_to_block(block);
+            if count > 0 {
+                let count = self.b.ins().iconst(types::I64, count);
+                let frame = self.frame;
+                self.helper(Helper::DropFrame, &[frame, count]);
+            }
+            let value = match self.b.block_params(block).first() {
+                Some(value) => *value,
+                None => self.zero(self.form.result),
+            };
+            let status = self.b.ins().iconst(types::I64, status);
+            self.b.ins().return_(&[value, status]);
+        }
+        // The frame is as large as was needed, and every slot holds `()` from the start.
+        self.b.func.sized_stack_slots[self.frame_slot].size = self.slots as u32 * 16;
+        if count > 0 {
+            let jump = self.b.func.layout.last_inst(entry);
+            if let Some(jump) = jump {
+                self.b.func.layout.remove_inst(jump);
+            }
+            self.refill(entry, body);
+        }
+        self.b.seal_all_blocks();
+        let configuration = self.machine.module().target_config();
+        self.b.finalize(configuration);
+    }
+
+    /// Writes the end of the entry block, which waited for the number of slots.
+    fn refill(&mut self, entry: cranelift_codegen::ir::Block, body: cranelift_codegen::ir::Block) {
+        use cranelift_codegen::cursor::{Cursor, FuncCursor};
+        let (frame, word, slots) = (self.frame, self.layout.unit as i64, self.slots);
+        let mut cursor = FuncCursor::new(self.b.func).at_bottom(entry);
+        let word = cursor.ins().iconst(types::I64, word);
+        for slot in 0..slots {
+            cursor.ins().store(flags(), word, frame, slot as i32 * 16);
+        }
+        cursor.ins().jump(body, &[]);
+    }
+
+    /// Asks whether there is an interrupt: at the start of a function and at every turn of a loop.
+    pub fn poll(&mut self) {
+        let mut any = None;
+        for address in crate::native::runtime::flags() {
+            let address = self.b.ins().iconst(types::I64, address);
+            let flag = self.b.ins().load(types::I8, flags(), address, 0);
+            any = Some(match any {
+                None => flag,
+                Some(other) => self.b.ins().bor(flag, other),
+            });
+        }
+        let Some(any) = any else { return };
+        let (asks, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(asks);
+        self.b.ins().brif(any, asks, &[], next, &[]);
+        self.b.switch_to_block(asks);
+        let (run, level) = (self.run, self.level);
+        let status = self.asked(Helper::Poll, &[run, level]);
+        let fails = self.fails;
+        self.b.ins().brif(status, fails, &[], next, &[]);
+        self.b.switch_to_block(next);
+    }
+
+    /// The place where a branch's value goes.
+    pub fn outcome(&mut self, kind: Type) -> Outcome {
+        match kind {
+            Type::Never | Type::Unit => Outcome::Nothing,
+            Type::Any => Outcome::Slot(self.temporary()),
+            kind => Outcome::Register(self.b.declare_var(machine(kind)), kind),
+        }
+    }
+
+    pub fn deliver(&mut self, outcome: Outcome, value: Val) {
+        match outcome {
+            Outcome::Nothing => self.release(value),
+            Outcome::Register(variable, kind) => {
+                let value = self.scalar(value, kind);
+                self.b.def_var(variable, value);
+            }
+            Outcome::Slot(_) if matches!(value, Val::Never) => {}
+            Outcome::Slot(slot) => self.put(Place::Own(slot), value),
+        }
+    }
+
+    pub fn delivered(&mut self, outcome: Outcome, kind: Type) -> Val {
+        match outcome {
+            Outcome::Nothing if kind == Type::Never => Val::Never,
+            Outcome::Nothing => Val::Unit,
+            Outcome::Register(variable, kind) => {
+                let value = self.b.use_var(variable);
+                self.typed(kind, value)
+            }
+            Outcome::Slot(slot) => Val::Any(Place::Own(slot)),
+        }
+    }
+
+    /// A variable's value.
+    pub fn read(&mut self, variable: usize) -> Val {
+        match self.storage[variable] {
+            Storage::Register(register, kind) => {
+                let value = self.b.use_var(register);
+                self.typed(kind, value)
+            }
+            Storage::Slot(slot) => Val::Any(Place::Slot(slot)),
+            Storage::Lent(register) => Val::Any(Place::Lent(self.b.use_var(register))),
+            Storage::Unit => Val::Unit,
+        }
+    }
+
+    pub fn node(&mut self, node: &Node) -> Val {
+        let (live, free) = (self.live.clone(), self.free.clone());
+        let value = self.any_node(node);
+        if matches!(value, Val::Never) {
+            // What was in use on the way is dropped by whoever left.
+            (self.live, self.free) = (live, free);
+        }
+        value
+    }
+
+    fn any_node(&mut self, node: &Node) -> Val {
+        match node {
+            Node::Unit => Val::Unit,
+            Node::Bool(value) => Val::Bool(self.b.ins().iconst(types::I8, i64::from(*value))),
+            Node::Int(value) => Val::Int(self.b.ins().iconst(types::I64, *value)),
+            Node::Float(value) => Val::Float(self.b.ins().f64const(*value)),
+            Node::Char(value) => Val::Char(self.b.ins().iconst(types::I32, i64::from(u32::from(*value)))),
+            Node::Constant(constant) => Val::Any(self.constant(*constant)),
+            Node::Read(variable) => self.read(*variable),
+            Node::Block(nodes, ended) => self.block(nodes, ended),
+            Node::Let(variable, value) => self.declare(*variable, value),
+            Node::Assign(variable, value) => self.set(*variable, value),
+            Node::Update(variable, op, value, site) => self.update_variable(*variable, *op, value, *site),
+            Node::Not(value, site) => self.not(value, *site),
+            Node::Negate(value, site) => self.negate(value, *site),
+            Node::Binary(op, left, right, site) => self.binary(*op, left, right, *site),
+            Node::Logic(all, operands) => self.logic(*all, operands),
+            Node::Coalesce(nodes) => self.coalesce(nodes),
+            Node::If(condition, site, body, branch) => self.branch(node, condition, *site, body, branch),
+            Node::While(condition, body, _) => self.while_loop(node, condition.as_ref(), body),
+            Node::Do(body, condition, site, goes_on, _) => {
+                self.do_loop(node, body, condition, *site, *goes_on)
+            }
+            Node::Range(variable, counter, bounds, closed, body, site) => {
+                self.range(node, (*variable, *counter), bounds, *closed, body, *site)
+            }
+            Node::Each(each) => self.each(node, each),
+            Node::Switch(switch) => self.switch(node, switch),
+            Node::Break(value) => self.leave(value.as_deref()),
+            Node::Continue => self.next_turn(),
+            Node::Return(value) => self.return_value(value.as_deref()),
+            Node::Throw(value, site) => self.throw(value.as_deref(), *site),
+            Node::Try(body, caught, handler, _) => self.attempt(node, body, *caught, handler),
+            Node::Call(function, arguments, site) => self.call(*function, arguments, *site),
+            Node::Native(name, arguments, site) => self.native(name, arguments, *site),
+            Node::Get(chain) => self.get(chain),
+            Node::Set(chain, op, value) => self.set_chain(chain, *op, value),
+            Node::Method(chain, name, count, site) => self.method(chain, name, *count, *site),
+            Node::Text(nodes, site) => self.text(nodes, *site),
+            Node::Array(nodes) => self.array(nodes),
+            Node::Map(template, entries) => self.map(*template, entries),
+            Node::Fragment(fragment) => self.fragment(fragment),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! From the engine's AST to the compiler's tree: the only folder that matches on AST enums.
+//!
+//! What has no form of its own in the tree becomes a fragment: the engine evaluates it, with the function's
+//! variables in its scope. So nearly every function can be lowered, and results stay the engine's.
+
+mod call;
+mod chain;
+mod expression;
+mod fragment;
+mod statement;
+
+use std::collections::HashMap;
+
+use rhai::{Position, Stmt};
+
+use super::collect::Head;
+use super::ir::{Function, Node, VarId, Variable};
+use super::lend;
+use super::site::Pool;
+
+/// Why a function stays with the interpreter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: String,
+    pub position: Position,
+}
+
+pub type Lowered<T> = Result<T, Refusal>;
+
+pub(super) fn refuse<T>(reason: impl Into<String>, position: Position) -> Lowered<T> {
+    Err(Refusal { reason: reason.into(), position })
+}
+
+/// The functions of the program by name and arity.
+pub type Names = HashMap<(String, usize), usize>;
+
+/// Lowers one function.
+struct Lowering<'a> {
+    names: &'a Names,
+    pool: &'a mut Pool,
+    variables: Vec<Variable>,
+    /// What is in scope, innermost last.
+    scope: Vec<(String, VarId)>,
+    /// How many loops surround the place.
+    loops: usize,
+    has_loop: bool,
+}
+
+/// Lowers the function with this head and body.
+pub fn function(head: &Head, body: &[Stmt], names: &Names, pool: &mut Pool) -> Lowered<Function> {
+    if head.ambiguous {
+        return refuse("its body depends on the type of `this`", head.position);
+    }
+    let mut lowering =
+        Lowering { names, pool, variables: Vec::new(), scope: Vec::new(), loops: 0, has_loop: false };
+    for parameter in &head.parameters {
+        lowering.declare(parameter, false);
+    }
+    let body = lowering.body(body)?;
+    let (variables, has_loop) = (lowering.variables, lowering.has_loop);
+    let parameters = head.parameters.len();
+    let lends = lend::parameters(&body, &variables, parameters);
+    Ok(Function {
+        name: head.name.clone(),
+        position: head.position,
+        parameters,
+        variables,
+        body,
+        has_loop,
+        lends,
+    })
+}
+
+impl Lowering<'_> {
+    fn declare(&mut self, name: &str, constant: bool) -> VarId {
+        let variable = self.variables.len();
+        self.variables.push(Variable { name: name.to_owned(), constant, exposed: false });
+        self.scope.push((name.to_owned(), variable));
+        variable
+    }
+
+    /// Whether the program has a function of this name, whatever its arity: it may win over a native one.
+    fn defines(&self, name: &str) -> bool {
+        self.names.keys().any(|(known, _)| known == name)
+    }
+
+    fn find(&self, name: &str) -> Option<VarId> {
+        self.scope.iter().rev().find(|(known, _)| known == name).map(|(_, variable)| *variable)
+    }
+
+    /// Statements whose variables end with them.
+    fn block(&mut self, statements: &[Stmt]) -> Lowered<Node> {
+        let depth = self.scope.len();
+        let mut nodes = Vec::with_capacity(statements.len());
+        for statement in statements {
+            nodes.push(self.statement(statement)?);
+        }
+        let ended = self.scope.drain(depth..).map(|(_, variable)| variable).collect();
+        Ok(Node::Block(nodes, ended))
+    }
+
+    /// The statements of a function.
+    fn body(&mut self, statements: &[Stmt]) -> Lowered<Node> {
+        self.block(statements)
+    }
+
+    /// The body of a loop.
+    fn turn(&mut self, statements: &[Stmt]) -> Lowered<Node> {
+        self.loops += 1;
+        self.has_loop = true;
+        let body = self.block(statements);
+        self.loops -= 1;
+        body
+    }
+}

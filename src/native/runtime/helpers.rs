@@ -1,0 +1,503 @@
+//! The helpers by their addresses, and what each takes and gives.
+//!
+//! Pointers follow invariants 1 and 2 of the folder.
+
+use rhai::{Array, Dynamic, FnArgsVec, ImmutableString};
+
+use super::evaluate::{Ended, evaluate};
+use super::{Run, attempt, native, operate, text};
+use crate::native::site::{Evaluated, Site, What};
+
+/// What a helper takes or gives.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// A pointer or a number.
+    Word,
+    Float,
+}
+
+macro_rules! helpers {
+    ($($name:ident = $function:ident ($($takes:ident)*) $(-> $gives:ident)?;)*) => {
+        /// A function that compiled code calls.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Helper { $($name,)* }
+
+        impl Helper {
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($function),)* }
+            }
+
+            pub fn address(self) -> *const u8 {
+                match self { $(Self::$name => $function as *const u8,)* }
+            }
+
+            pub const fn signature(self) -> (&'static [Part], &'static [Part]) {
+                match self { $(Self::$name => (&[$(Part::$takes,)*], &[$(Part::$gives,)?]),)* }
+            }
+        }
+    };
+}
+
+helpers! {
+    Drop = drop_value(Word);
+    DropFrame = drop_frame(Word Word);
+    Clone = clone_value(Word Word);
+    Assign = assign(Word Word);
+    Trap = trap(Word Word Word Word Word);
+    TooDeep = too_deep(Word Word);
+    Frame = frame(Word Word);
+    NoInt = no_int(Word Word Word);
+    Poll = poll(Word Word) -> Word;
+    Evaluate = evaluate_tree(Word Word Word Word Word Word Word) -> Word;
+    Native = call_native(Word Word Word Word Word Word Word) -> Word;
+    Binary = binary(Word Word Word Word Word Word) -> Word;
+    Compare = compare(Word Word Word Word Word) -> Word;
+    Update = update(Word Word Word Word Word) -> Word;
+    Truth = truth(Word Word Word) -> Word;
+    Item = item(Word Word) -> Word;
+    Property = property(Word Word) -> Word;
+    ItemToSet = item_to_set(Word Word) -> Word;
+    PropertyToSet = property_to_set(Word Word) -> Word;
+    Length = length(Word) -> Word;
+    Iterable = iterable(Word) -> Word;
+    Same = same(Word Word) -> Word;
+    Within = within(Word Word Word Word) -> Word;
+    Text = join_text(Word Word Word Word Word Word) -> Word;
+    Array = new_array(Word Word Word);
+    Map = new_map(Word Word Word Word Word);
+    Throw = throw(Word Word Word);
+    Caught = caught(Word Word Word) -> Word;
+    EndHandler = end_handler(Word);
+    FailedHandler = failed_handler(Word);
+    ShiftLeft = shift_left(Word Word) -> Word;
+    ShiftRight = shift_right(Word Word) -> Word;
+    PowerFails = power_fails(Word Word) -> Word;
+    Power = power(Word Word) -> Word;
+    FloatModulo = float_modulo(Float Float) -> Float;
+    FloatPower = float_power(Float Float) -> Float;
+    Float1 = float_1(Word Float) -> Float;
+    Float2 = float_2(Word Float Float) -> Float;
+}
+
+/// A value that compiled code points to.
+///
+/// # Safety
+/// By invariant 1 of the folder.
+unsafe fn value<'a>(pointer: *mut Dynamic) -> &'a mut Dynamic {
+    // SAFETY: by the caller.
+    unsafe { &mut *pointer }
+}
+
+/// # Safety
+/// By invariant 1 of the folder: a list of so many pointers to values, none twice.
+unsafe fn list<'a>(pointers: *const *mut Dynamic, count: usize) -> &'a [*mut Dynamic] {
+    // SAFETY: by the caller.
+    unsafe { std::slice::from_raw_parts(pointers, count) }
+}
+
+extern "C" fn drop_value(place: *mut Dynamic) {
+    // SAFETY: a valid value, which is dropped here.
+    unsafe { *place = Dynamic::UNIT };
+}
+
+extern "C" fn drop_frame(slots: *mut Dynamic, count: usize) {
+    for slot in 0..count {
+        // SAFETY: the frame's slots are valid values, and nobody reads them after this.
+        unsafe { std::ptr::drop_in_place(slots.add(slot)) };
+    }
+}
+
+extern "C" fn clone_value(from: *const Dynamic, to: *mut Dynamic) {
+    // SAFETY: both are valid, the target is plain.
+    unsafe { to.write((*from).flatten_clone()) };
+}
+
+extern "C" fn assign(to: *mut Dynamic, from: *mut Dynamic) {
+    // SAFETY: valid values; one is a temporary, so they are two.
+    let (to, from) = unsafe { (value(to), value(from)) };
+    let new = std::mem::take(from);
+    if to.is_shared() {
+        if let Some(mut cell) = to.write_lock::<Dynamic>() {
+            *cell = new;
+        }
+    } else {
+        *to = new;
+    }
+}
+
+extern "C" fn trap(run: &mut Run, site: &Site, level: i64, left: i64, right: i64) {
+    let error = attempt::trap(run, level, site, left, right);
+    run.error = Some(error);
+}
+
+extern "C" fn too_deep(run: &mut Run, site: &Site) {
+    run.error = Some(rhai::EvalAltResult::ErrorStackOverflow(site.position).into());
+}
+
+extern "C" fn frame(run: &mut Run, site: &Site) {
+    if let Some(error) = run.error.take() {
+        run.error = Some(attempt::in_call(run, site, error));
+    }
+}
+
+extern "C" fn no_int(run: &mut Run, site: &Site, found: &Dynamic) {
+    let (wanted, kind) = ("i64".to_owned(), found.type_name().to_owned());
+    run.error = Some(rhai::EvalAltResult::ErrorMismatchDataType(wanted, kind, site.position).into());
+}
+
+extern "C" fn poll(run: &mut Run, level: i64) -> i64 {
+    let expression = rhai::Expr::Unit(rhai::Position::NONE);
+    match evaluate(run, level, &Evaluated { expression, seen: Vec::new() }, &mut [], None) {
+        Ended::Error(error) => run.fail(error),
+        Ended::Value(_) | Ended::Return(_) => 0,
+    }
+}
+
+/// The expression for the engine that stands at a site.
+fn evaluated(site: &Site) -> Option<&Evaluated> {
+    match &site.what {
+        What::Operator(_, evaluated)
+        | What::Update(_, evaluated)
+        | What::Engine(evaluated)
+        | What::Native(_, _, evaluated)
+        | What::Call(_, evaluated) => Some(evaluated),
+        What::Condition | What::Plain => None,
+    }
+}
+
+extern "C" fn evaluate_tree(
+    run: &mut Run,
+    site: &Site,
+    level: i64,
+    pointers: *const *mut Dynamic,
+    count: usize,
+    lent: u64,
+    out: *mut Dynamic,
+) -> i64 {
+    let Some(evaluated) = evaluated(site) else { return run.fail("no expression stands here".into()) };
+    // SAFETY: a list of so many values.
+    let places = unsafe { list(pointers, count) };
+    let is_lent = |at: usize| lent >> at.min(63) & 1 == 1;
+    let mut values: FnArgsVec<Dynamic> = FnArgsVec::new();
+    values.resize(count, Dynamic::UNIT);
+    // Lent ones first: one may stand in the list twice.
+    for at in (0..count).filter(|at| is_lent(*at)) {
+        // SAFETY: a valid value, only read.
+        values[at] = unsafe { (*places[at]).clone() };
+    }
+    for at in (0..count).filter(|at| !is_lent(*at)) {
+        // SAFETY: a valid value that nobody else holds.
+        values[at] = std::mem::take(unsafe { value(places[at]) });
+    }
+    let ended = evaluate(run, level, evaluated, &mut values, None);
+    for at in (0..count).filter(|at| !is_lent(*at)) {
+        // SAFETY: as above.
+        unsafe { places[at].write(std::mem::take(&mut values[at])) };
+    }
+    let (result, status) = match ended {
+        Ended::Value(value) => (value, 0),
+        Ended::Return(value) => (value, 2),
+        Ended::Error(error) => return run.fail(error),
+    };
+    // SAFETY: the result's place is plain.
+    unsafe { out.write(result) };
+    status
+}
+
+extern "C" fn call_native(
+    run: &mut Run,
+    site: &Site,
+    level: i64,
+    pointers: *const *mut Dynamic,
+    count: usize,
+    lent: i64,
+    out: *mut Dynamic,
+) -> i64 {
+    // SAFETY: a list of so many values; all but the first are temporaries.
+    let places = unsafe { list(pointers, count) };
+    let mut rest: FnArgsVec<Dynamic> = FnArgsVec::new();
+    for place in places.iter().skip(1) {
+        // SAFETY: a temporary of the caller.
+        rest.push(std::mem::take(unsafe { value(*place) }));
+    }
+    // SAFETY: the first is a variable or an element, and no other points to it.
+    let first = places.first().map(|first| unsafe { value(*first) });
+    match native::call(run, level, site, first, &mut rest, lent != 0) {
+        Ok(result) => {
+            // SAFETY: the result's place is plain.
+            unsafe { out.write(result.flatten()) };
+            0
+        }
+        Err(error) => run.fail(error),
+    }
+}
+
+extern "C" fn binary(
+    run: &mut Run,
+    site: &Site,
+    level: i64,
+    left: &Dynamic,
+    right: &Dynamic,
+    out: *mut Dynamic,
+) -> i64 {
+    match operate::binary(run, level, site, left, right) {
+        Ok(result) => {
+            // SAFETY: the result's place is plain.
+            unsafe { out.write(result) };
+            0
+        }
+        Err(error) => run.fail(error),
+    }
+}
+
+extern "C" fn compare(run: &mut Run, site: &Site, level: i64, left: &Dynamic, right: &Dynamic) -> i64 {
+    match operate::compare(run, level, site, left, right) {
+        Ok(found) => i64::from(found),
+        Err(error) => run.fail(error) + 1,
+    }
+}
+
+extern "C" fn update(
+    run: &mut Run,
+    site: &Site,
+    level: i64,
+    target: *mut Dynamic,
+    operand: *const Dynamic,
+) -> i64 {
+    let copy;
+    let operand = if std::ptr::eq(target, operand) {
+        // SAFETY: a valid value, cloned before the target is borrowed.
+        copy = unsafe { (*operand).clone() };
+        &copy
+    } else {
+        // SAFETY: a valid value other than the target.
+        unsafe { &*operand }
+    };
+    // SAFETY: a valid value that nobody else holds.
+    match operate::update(run, level, site, unsafe { value(target) }, operand) {
+        Ok(()) => 0,
+        Err(error) => run.fail(error),
+    }
+}
+
+extern "C" fn truth(run: &mut Run, site: &Site, found: &Dynamic) -> i64 {
+    match found.as_bool() {
+        Ok(truth) => i64::from(truth),
+        Err(kind) => {
+            let (wanted, kind) = ("bool".to_owned(), kind.to_owned());
+            run.fail(rhai::EvalAltResult::ErrorMismatchDataType(wanted, kind, site.position).into()) + 1
+        }
+    }
+}
+
+/// A value that a map has no entry for.
+static NOTHING: Nothing = Nothing(Dynamic::UNIT);
+
+struct Nothing(Dynamic);
+
+// SAFETY: a unit owns nothing, and nobody writes to it.
+unsafe impl Sync for Nothing {}
+
+/// The entry of a map or the element of an array; 0 if the engine is to look.
+extern "C" fn item(from: *mut Dynamic, key: &Dynamic) -> *const Dynamic {
+    if let Ok(name) = key.as_immutable_string_ref() {
+        return entry(from, &name);
+    }
+    std::ptr::null()
+}
+
+fn entry(from: *mut Dynamic, name: &str) -> *const Dynamic {
+    // SAFETY: a valid value.
+    let from = unsafe { value(from) };
+    if from.is_shared() {
+        return std::ptr::null();
+    }
+    match from.as_map_ref() {
+        Ok(map) => map.get(name).map_or(&raw const NOTHING.0, std::ptr::from_ref),
+        Err(_) => std::ptr::null(),
+    }
+}
+
+extern "C" fn property(from: *mut Dynamic, name: &Dynamic) -> *const Dynamic {
+    item(from, name)
+}
+
+extern "C" fn item_to_set(from: *mut Dynamic, key: &Dynamic) -> *mut Dynamic {
+    let Ok(name) = key.as_immutable_string_ref() else { return std::ptr::null_mut() };
+    // SAFETY: a valid value.
+    let from = unsafe { value(from) };
+    if from.is_shared() || from.is_read_only() {
+        return std::ptr::null_mut();
+    }
+    let Ok(mut map) = from.as_map_mut() else { return std::ptr::null_mut() };
+    if let Some(found) = map.get_mut(name.as_str()) {
+        return found;
+    }
+    map.entry(name.as_str().into()).or_insert(Dynamic::UNIT)
+}
+
+extern "C" fn property_to_set(from: *mut Dynamic, name: &Dynamic) -> *mut Dynamic {
+    item_to_set(from, name)
+}
+
+/// The length of what has one here, else -1.
+extern "C" fn length(of: &Dynamic) -> i64 {
+    if of.is_shared() {
+        return -1;
+    }
+    let found = if let Ok(array) = of.as_array_ref() {
+        array.len()
+    } else if let Ok(text) = of.as_immutable_string_ref() {
+        if text.is_ascii() { text.len() } else { text.chars().count() }
+    } else if let Ok(map) = of.as_map_ref() {
+        if map.contains_key("len") {
+            return -1;
+        }
+        map.len()
+    } else if let Ok(blob) = of.as_blob_ref() {
+        blob.len()
+    } else {
+        return -1;
+    };
+    i64::try_from(found).unwrap_or(-1)
+}
+
+/// Makes an array of what is iterated here; 0 if only the engine can.
+extern "C" fn iterable(of: &mut Dynamic) -> i64 {
+    if of.is_shared() {
+        *of = of.flatten_clone();
+    }
+    let characters: Option<Array> =
+        of.as_immutable_string_ref().ok().map(|text| text.chars().map(Dynamic::from_char).collect());
+    if let Some(characters) = characters {
+        *of = Dynamic::from_array(characters);
+    }
+    i64::from(of.is_array())
+}
+
+extern "C" fn same(found: &Dynamic, constant: &Dynamic) -> i64 {
+    i64::from(operate::same(found, constant))
+}
+
+extern "C" fn within(found: &Dynamic, start: i64, end: i64, closed: i64) -> i64 {
+    i64::from(operate::within(found, start, end, closed != 0))
+}
+
+fn taken(pointers: *const *mut Dynamic, count: usize) -> Vec<Dynamic> {
+    // SAFETY: a list of so many temporaries.
+    let places = unsafe { list(pointers, count) };
+    // SAFETY: a temporary of the caller.
+    places.iter().map(|place| std::mem::take(unsafe { value(*place) })).collect()
+}
+
+extern "C" fn join_text(
+    run: &mut Run,
+    site: &Site,
+    level: i64,
+    pointers: *const *mut Dynamic,
+    count: usize,
+    out: *mut Dynamic,
+) -> i64 {
+    match text::join(run, level, site, &mut taken(pointers, count)) {
+        Ok(result) => {
+            // SAFETY: the result's place is plain.
+            unsafe { out.write(result) };
+            0
+        }
+        Err(error) => run.fail(error),
+    }
+}
+
+extern "C" fn new_array(pointers: *const *mut Dynamic, count: usize, out: *mut Dynamic) {
+    let array = Dynamic::from_array(taken(pointers, count));
+    // SAFETY: the result's place is plain.
+    unsafe { out.write(array) };
+}
+
+extern "C" fn new_map(
+    template: &Dynamic,
+    keys: *const *mut Dynamic,
+    pointers: *const *mut Dynamic,
+    count: usize,
+    out: *mut Dynamic,
+) {
+    let mut map = template.as_map_ref().map(|map| map.clone()).unwrap_or_default();
+    // SAFETY: a list of so many constants.
+    let keys = unsafe { list(keys, count) };
+    for (key, new) in keys.iter().zip(taken(pointers, count)) {
+        // SAFETY: a constant.
+        if let Ok(key) = unsafe { &**key }.as_immutable_string_ref() {
+            let key: ImmutableString = ImmutableString::clone(&key);
+            map.insert(key.as_str().into(), new);
+        }
+    }
+    // SAFETY: the result's place is plain.
+    unsafe { out.write(Dynamic::from_map(map)) };
+}
+
+extern "C" fn throw(run: &mut Run, site: &Site, thrown: &mut Dynamic) {
+    let thrown = std::mem::take(thrown);
+    run.error = Some(rhai::EvalAltResult::ErrorRuntime(thrown, site.position).into());
+}
+
+extern "C" fn caught(run: &mut Run, wanted: i64, out: *mut Dynamic) -> i64 {
+    match attempt::caught(run, wanted != 0) {
+        Some(value) => {
+            // SAFETY: the result's place is plain.
+            unsafe { out.write(value) };
+            0
+        }
+        None => 1,
+    }
+}
+
+extern "C" fn end_handler(run: &mut Run) {
+    run.caught.pop();
+}
+
+extern "C" fn failed_handler(run: &mut Run) {
+    attempt::failed_handler(run);
+}
+
+extern "C" fn shift_left(x: i64, y: i64) -> i64 {
+    match y {
+        0..=63 => x << y,
+        64.. => 0,
+        _ => shift_right(x, y.checked_abs().unwrap_or(i64::MAX)),
+    }
+}
+
+extern "C" fn shift_right(x: i64, y: i64) -> i64 {
+    match y {
+        0..=63 => x >> y,
+        // As the engine does: by all bits that the count of 32 leaves.
+        64.. => x.wrapping_shr(u32::MAX),
+        _ => shift_left(x, y.checked_abs().unwrap_or(i64::MAX)),
+    }
+}
+
+extern "C" fn power_fails(x: i64, y: i64) -> i64 {
+    i64::from(u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).is_none())
+}
+
+extern "C" fn power(x: i64, y: i64) -> i64 {
+    u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).unwrap_or(0)
+}
+
+extern "C" fn float_modulo(x: f64, y: f64) -> f64 {
+    x % y
+}
+
+extern "C" fn float_power(x: f64, y: f64) -> f64 {
+    x.powf(y)
+}
+
+extern "C" fn float_1(function: fn(f64) -> f64, x: f64) -> f64 {
+    function(x)
+}
+
+extern "C" fn float_2(function: fn(f64, f64) -> f64, x: f64, y: f64) -> f64 {
+    function(x, y)
+}

@@ -1,0 +1,169 @@
+//! Native functions: found once by the engine, then called directly for arguments of the same types.
+
+use std::any::TypeId;
+
+use rhai::{
+    BloomFilterU64, Caches, Dynamic, EvalAltResult, FnArgsVec, ImmutableString, NativeCallContext, RhaiFunc,
+};
+
+use super::evaluate::evaluate;
+use super::{Run, known};
+use crate::native::site::{Evaluated, Resolved, Site, What};
+
+/// The engine prints what these give.
+const PRINT: &[&str] = &["print", "debug"];
+/// After so many searches in vain a site isn't searched for any more.
+const PATIENCE: u8 = 4;
+/// How many kinds of arguments are remembered at a site.
+const KINDS: usize = 4;
+
+/// Calls the function of a site: the first argument goes by reference, the others are used up.
+pub fn call(
+    run: &mut Run,
+    level: i64,
+    site: &Site,
+    first: Option<&mut Dynamic>,
+    rest: &mut [Dynamic],
+    lent: bool,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let What::Native(name, is_method, evaluated) = &site.what else {
+        return Err(format!("no function stands at {}", site.position).into());
+    };
+    let Some(first) = first else {
+        return call_found(run, level, site, (name, evaluated), None, rest, lent, false);
+    };
+    let own_method = *is_method
+        && first.as_map_ref().is_ok_and(|map| {
+            map.get(name.as_str()).is_some_and(|value| value.is_fnptr())
+        });
+    let special = first.is_shared() || own_method || first.is_read_only();
+    if !special
+        && let Some(known) = site.known
+        && let Some(result) = known::call(known, run, level, site, first, rest)
+    {
+        return result;
+    }
+    call_found(run, level, site, (name, evaluated), Some(first), rest, lent, special)
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a call consists of")]
+fn call_found(
+    run: &mut Run,
+    level: i64,
+    site: &Site,
+    (name, evaluated): (&str, &Evaluated),
+    first: Option<&mut Dynamic>,
+    rest: &mut [Dynamic],
+    lent: bool,
+    special: bool,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    if !special {
+        let found = {
+            let resolved = site.resolved.borrow();
+            let count = usize::from(first.is_some()) + rest.len();
+            let fits = |one: &&Resolved| {
+                let mut types = one.types.iter();
+                let first = first.as_deref().is_none_or(|first| types.next() == Some(&first.type_id()));
+                one.types.len() == count && first && types.zip(rest.iter()).all(|(kind, value)| *kind == value.type_id())
+            };
+            resolved.iter().find(fits).map(|one| (one.function.clone(), one.source.clone()))
+        };
+        if let Some((function, source)) = found {
+            return invoke(run, level, site, (name, &function, source), first, rest);
+        }
+    }
+    let search = !special && site.misses.get() < PATIENCE && !PRINT.contains(&name);
+    by_engine(run, level, site, evaluated, first, rest, lent, search)
+}
+
+#[allow(clippy::too_many_arguments, reason = "what a call consists of")]
+fn by_engine(
+    run: &mut Run,
+    level: i64,
+    site: &Site,
+    evaluated: &Evaluated,
+    first: Option<&mut Dynamic>,
+    rest: &mut [Dynamic],
+    lent: bool,
+    search: bool,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let mut values: Vec<Dynamic> = Vec::with_capacity(rest.len() + 1);
+    let mut first = first;
+    if let Some(first) = first.as_deref_mut() {
+        values.push(if lent { first.clone() } else { std::mem::take(first) });
+    }
+    values.extend(rest.iter_mut().map(std::mem::take));
+    let types: Vec<TypeId> = values.iter().map(Dynamic::type_id).collect();
+    let mut caches = Caches::new();
+    if search {
+        // A cache of our own that keeps what is found at once: afterwards the function stands in it.
+        mark_all(&mut caches.fn_resolution_cache_mut().bloom_filter);
+    }
+    let own = search.then_some(&mut caches);
+    let result = evaluate(run, level, evaluated, &mut values, own).result();
+    if let Some(first) = first
+        && !lent
+    {
+        *first = std::mem::take(&mut values[0]);
+    }
+    if search {
+        let mut found = caches.fn_resolution_cache_mut().dict.values().flatten();
+        match (found.next(), found.next()) {
+            (Some(one), None) if one.func.is_native() => {
+                let mut resolved = site.resolved.borrow_mut();
+                if resolved.len() < KINDS {
+                    resolved.push(Resolved { types, function: one.func.clone(), source: one.source.clone() });
+                }
+            }
+            _ => site.misses.set(site.misses.get() + 1),
+        }
+    }
+    result
+}
+
+fn mark_all(filter: &mut BloomFilterU64<64>) {
+    for bit in 0..64 * 8 {
+        filter.mark(bit);
+    }
+}
+
+/// Calls a function that was found before, as the engine does.
+fn invoke(
+    run: &mut Run,
+    level: i64,
+    site: &Site,
+    (name, function, source): (&str, &RhaiFunc, Option<ImmutableString>),
+    first: Option<&mut Dynamic>,
+    rest: &mut [Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let by_reference = function.is_method();
+    let engine = run.engine;
+    // The engine counts the call as a level.
+    let global = &*run.global(level + 1);
+    let context = function.has_context().then(|| {
+        NativeCallContext::new_with_all_fields(engine, name, source.as_deref(), global, site.position)
+    });
+    let mut copy;
+    let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::new();
+    if let Some(first) = first {
+        arguments.push(if by_reference {
+            first
+        } else {
+            copy = first.clone();
+            &mut copy
+        });
+    }
+    arguments.extend(rest.iter_mut());
+    let result = match function {
+        RhaiFunc::Plugin { func } => func.call(context, &mut arguments),
+        RhaiFunc::StaticPlugin { func } => func.call(context, &mut arguments),
+        RhaiFunc::Pure { func, .. } | RhaiFunc::Method { func, .. } => func(context, &mut arguments),
+        _ => Err(format!("`{name}` is no native function").into()),
+    };
+    result.map_err(|mut error| {
+        if error.position().is_none() {
+            error.set_position(site.position);
+        }
+        error
+    })
+}

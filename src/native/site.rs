@@ -1,0 +1,107 @@
+//! The places of a program where compiled code needs the engine or may fail.
+//!
+//! Invariants
+//! 1. A site never moves and lives as long as its program: its address stands in the machine code.
+
+use std::cell::{Cell, RefCell};
+
+use rhai::{Dynamic, Expr, ImmutableString, Position, RhaiFunc};
+
+use super::ir::Op;
+use super::runtime::Known;
+
+pub type SiteId = usize;
+
+/// A value that the engine sees under a name.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub name: ImmutableString,
+    pub constant: bool,
+}
+
+/// An expression for the engine, and the names of the values it needs.
+#[derive(Debug)]
+pub struct Evaluated {
+    pub expression: Expr,
+    pub seen: Vec<Seen>,
+}
+
+/// What stands at a site.
+#[derive(Debug)]
+pub enum What {
+    /// An operator. The expression is `$0 op $1`.
+    Operator(Op, Evaluated),
+    /// `$0 op= $1`.
+    Update(Op, Evaluated),
+    /// `-$0`, `!$0` or anything else the engine evaluates as it stands.
+    Engine(Evaluated),
+    /// A native function or method: its name, and whether it is called as a method.
+    Native(ImmutableString, bool, Evaluated),
+    /// A call of a function of the program, and that call for the engine.
+    Call(String, Evaluated),
+    /// A condition that must be a bool.
+    Condition,
+    /// A loop, for interrupts; a `throw`; a `try`.
+    Plain,
+}
+
+/// A native function found at a site for these types of arguments.
+pub struct Resolved {
+    pub types: Vec<std::any::TypeId>,
+    pub function: RhaiFunc,
+    pub source: Option<ImmutableString>,
+}
+
+/// See the head of this file.
+pub struct Site {
+    pub position: Position,
+    pub what: What,
+    pub resolved: RefCell<Vec<Resolved>>,
+    /// A method of the standard library that the runtime has itself.
+    pub known: Option<Known>,
+    /// How often resolving was in vain; it isn't tried for ever.
+    pub misses: Cell<u8>,
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Site").field("position", &self.position).finish_non_exhaustive()
+    }
+}
+
+/// The sites and constants of a program.
+#[derive(Default)]
+pub struct Pool {
+    // Boxed by invariant 1.
+    #[allow(clippy::vec_box, reason = "their addresses stand in the code")]
+    sites: Vec<Box<Site>>,
+    #[allow(clippy::vec_box, reason = "their addresses stand in the code")]
+    constants: Vec<Box<Dynamic>>,
+}
+
+impl Pool {
+    pub fn site(&mut self, position: Position, what: What) -> SiteId {
+        let (resolved, misses) = (RefCell::default(), Cell::new(0));
+        let site = Site { position, what, resolved, known: None, misses };
+        self.sites.push(Box::new(site));
+        self.sites.len() - 1
+    }
+
+    /// The site of a call of a standard function that nobody has replaced.
+    pub fn known(&mut self, site: SiteId, known: Option<Known>) {
+        self.sites[site].known = known;
+    }
+
+    pub fn constant(&mut self, value: Dynamic) -> usize {
+        self.constants.push(Box::new(value));
+        self.constants.len() - 1
+    }
+
+    pub fn get(&self, site: SiteId) -> &Site {
+        &self.sites[site]
+    }
+
+    pub fn value(&self, constant: usize) -> &Dynamic {
+        &self.constants[constant]
+    }
+}
