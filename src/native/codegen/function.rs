@@ -71,7 +71,7 @@ pub fn generate(
         generator.poll();
         let value = generator.node(&function.body);
         generator.give(value);
-        generator.ends(entry, body);
+        generator.ends(entry);
     }
     let defined = machine.module().define_function(id, &mut context).is_ok();
     let size = context.compiled_code().map_or(0, |code| code.code_info().total_size as usize);
@@ -217,7 +217,7 @@ impl Generator<'_, '_> {
         }
     }
 
-    fn ends(mut self, entry: cranelift_codegen::ir::Block, body: cranelift_codegen::ir::Block) {
+    fn ends(mut self, entry: cranelift_codegen::ir::Block) {
         let count = self.slots as i64;
         for (block, status) in [(self.returns, 0), (self.fails, 1)] {
             self.b.switch_to_block(block);
@@ -235,28 +235,25 @@ impl Generator<'_, '_> {
         }
         // The frame is as large as was needed, and every slot holds `()` from the start.
         self.b.func.sized_stack_slots[self.frame_slot].size = self.slots as u32 * 16;
-        if count > 0 {
-            let jump = self.b.func.layout.last_inst(entry);
-            if let Some(jump) = jump {
-                self.b.func.layout.remove_inst(jump);
-            }
-            self.refill(entry, body);
-        }
+        self.begin_frame(entry);
         self.b.seal_all_blocks();
         let configuration = self.machine.module().target_config();
         self.b.finalize(configuration);
     }
 
-    /// Writes the end of the entry block, which waited for the number of slots.
-    fn refill(&mut self, entry: cranelift_codegen::ir::Block, body: cranelift_codegen::ir::Block) {
+    /// Writes to the entry block what waited for the number of slots.
+    fn begin_frame(&mut self, entry: cranelift_codegen::ir::Block) {
         use cranelift_codegen::cursor::{Cursor, FuncCursor};
         let (frame, word, slots) = (self.frame, self.layout.unit as i64, self.slots);
-        let mut cursor = FuncCursor::new(self.b.func).at_bottom(entry);
+        let Some(jump) = self.b.func.layout.last_inst(entry) else { return };
+        if slots == 0 {
+            return;
+        }
+        let mut cursor = FuncCursor::new(self.b.func).at_inst(jump);
         let word = cursor.ins().iconst(types::I64, word);
         for slot in 0..slots {
             cursor.ins().store(flags(), word, frame, slot as i32 * 16);
         }
-        cursor.ins().jump(body, &[]);
     }
 
     /// Asks whether there is an interrupt: at the start of a function and at every turn of a loop.
