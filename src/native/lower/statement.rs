@@ -75,7 +75,12 @@ impl Lowering<'_> {
                 self.scope.truncate(depth);
                 Ok(Node::Try(Box::new(body), caught, Box::new(handler), site))
             }
-            Stmt::Share(..) => self.fragment_of(statement),
+            Stmt::Share(names) => {
+                // Places count from the end of the whole function's scope: here they are found by their names.
+                let mut names = names.clone();
+                names.iter_mut().for_each(|(_, place)| *place = None);
+                self.fragment_of(&Stmt::Share(names))
+            }
             Stmt::Import(_, position) => refuse("it imports a module", *position),
             other => refuse("a statement that has no compiled form", other.position()),
         }
