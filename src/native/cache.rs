@@ -1,12 +1,14 @@
 //! The functions of one program, compiled on demand for the types of their arguments, within bounds.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, FnArgsVec, NativeCallContext, Position};
 
 use super::enter;
 use super::forms::{Entry, Forms};
 use super::infer::{Key, Type};
+use super::ir::Function;
 use super::layout;
 use super::lower::Refusal;
 use super::program::Program;
@@ -132,7 +134,9 @@ impl Compiler {
         name: &str,
         arguments: &mut [Dynamic],
     ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
-        let entry = self.ready(name, arguments)?;
+        let given: FnArgsVec<&Dynamic> = arguments.iter().collect();
+        let (entry, _) = self.ready(name, false, &given)?;
+        drop(given);
         let engine = context.engine();
         if level > engine.max_call_levels() {
             return None;
@@ -148,27 +152,32 @@ impl Compiler {
             caught: Vec::new(),
             closures: self,
         };
+        for argument in arguments.iter_mut().filter(|argument| argument.is_read_only()) {
+            *argument = argument.clone();
+        }
         let level = i64::try_from(level).unwrap_or(i64::MAX);
         let result = enter::enter(entry, &mut run, level, arguments);
         Some(result.map_err(|error| enter::in_call(&run, name, context.call_position(), error)))
     }
 
     /// The form for these arguments, compiled now if that is worth it.
-    fn ready(&self, name: &str, arguments: &[Dynamic]) -> Option<Entry> {
+    fn ready(&self, name: &str, has_this: bool, arguments: &[&Dynamic]) -> Option<(Entry, Rc<Function>)> {
         let function = self.program.find(name, arguments.len())?;
-        if self.unsuitable.is_some() || self.program.refusal(function).is_some() {
+        if self.unsuitable.is_some() || arguments.iter().any(|argument| argument.is_shared()) {
             return None;
         }
-        let types: rhai::FnArgsVec<Type> = arguments.iter().map(kind).collect();
-        if arguments.iter().any(Dynamic::is_shared) {
+        let lowered = self.program.lower(function).ok()?;
+        if lowered.uses_this && !has_this {
             return None;
         }
+        let this = lowered.uses_this.then_some(Type::Any);
+        let types: FnArgsVec<Type> =
+            this.into_iter().chain(arguments.iter().map(|argument| kind(argument))).collect();
         let mut forms = self.forms.try_borrow_mut().ok()?;
         if let Some(entry) = forms.entry(function, &types) {
-            return Some(entry);
+            return Some((entry, lowered));
         }
-        let full = forms.bytes() >= self.limits.code || forms.types(function).len() >= self.limits.forms;
-        if full || self.program.lower(function).is_err() {
+        if forms.bytes() >= self.limits.code || forms.types(function).len() >= self.limits.forms {
             return None;
         }
         let entry = forms.compile(&self.program, &Key { function, parameters: types.to_vec() });
@@ -177,7 +186,7 @@ impl Compiler {
             let reason = "the code generator fails".to_owned();
             self.program.refuse(function, Refusal { reason, position });
         }
-        entry
+        Some((entry?, lowered))
     }
 
     /// What became of each function, in the order of their lines.
@@ -224,8 +233,8 @@ fn described(types: &[Type]) -> String {
 }
 
 impl Closures for Compiler {
-    fn compiled(&self, name: &str, arguments: &[Dynamic]) -> bool {
-        self.ready(name, arguments).is_some()
+    fn compiled(&self, name: &str, arguments: &[&Dynamic]) -> bool {
+        self.ready(name, false, arguments).is_some()
     }
 
     fn enter(
@@ -233,9 +242,14 @@ impl Closures for Compiler {
         run: &mut Run,
         level: i64,
         name: &str,
-        arguments: &mut [Dynamic],
+        this: Option<&mut Dynamic>,
+        arguments: &[&Dynamic],
     ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
-        let entry = self.ready(name, arguments)?;
-        (level <= run.deepest).then(|| enter::enter(entry, run, level, arguments))
+        let (entry, function) = self.ready(name, this.is_some(), arguments)?;
+        if level > run.deepest {
+            return None;
+        }
+        let this = this.filter(|_| function.uses_this);
+        Some(enter::lend(entry, run, level, this, arguments, &function))
     }
 }

@@ -1,6 +1,6 @@
 //! Functions out of an AST: the only file that enumerates the engine's internals.
 
-use rhai::{AST, ASTNode, Position, Stmt};
+use rhai::{AST, ASTNode, Module, Position, ScriptFuncDef, Shared, Stmt};
 
 /// A function's head.
 #[derive(Clone, Debug)]
@@ -10,6 +10,7 @@ pub struct Head {
     pub position: Position,
     /// Its body depends on the type of `this`, or another function of the same name and arity exists.
     pub ambiguous: bool,
+    definition: Shared<ScriptFuncDef>,
 }
 
 /// The functions of an AST, anonymous ones too.
@@ -28,25 +29,28 @@ pub fn heads(ast: &AST) -> Vec<Head> {
             parameters: function.params.iter().map(ToString::to_string).collect(),
             position: function.body.start_position(),
             ambiguous,
+            definition: Shared::clone(function),
         });
     }
     heads.sort_by_key(|head| (head.position.line(), head.position.position()));
     heads
 }
 
-/// The statements of a function.
-///
-/// The type of a function's body cannot be named outside of Rhai 1.27, so a copy of the AST with this one function
-/// is walked: nodes at the root of a path are the body's statements.
-pub fn body(ast: &AST, name: &str, arity: usize) -> Vec<Stmt> {
-    let mut one = ast.clone_functions_only();
-    one.retain_functions(|_, _, other, parameters| other == name && parameters == arity);
-    let mut body = Vec::new();
-    one.walk(&mut |path: &[ASTNode]| {
-        if let [ASTNode::Stmt(statement)] = path {
-            body.push((*statement).clone());
-        }
-        true
-    });
-    body
+impl Head {
+    /// The statements of the function.
+    ///
+    /// The type of a function's body cannot be named outside of Rhai 1.27, so an AST of this one function is walked:
+    /// nodes at the root of a path are the body's statements.
+    pub fn body(&self) -> Vec<Stmt> {
+        let mut module = Module::new();
+        module.set_script_fn(Shared::clone(&self.definition));
+        let mut body = Vec::new();
+        AST::new([], module).walk(&mut |path: &[ASTNode]| {
+            if let [ASTNode::Stmt(statement)] = path {
+                body.push((*statement).clone());
+            }
+            true
+        });
+        body
+    }
 }

@@ -3,6 +3,7 @@
 use rhai::{Dynamic, EvalAltResult, FnArgsVec, Position};
 
 use super::forms::Entry;
+use super::ir::Function;
 use super::runtime::Run;
 
 /// Enters a form with arguments of its types, which are used up, or only read.
@@ -12,12 +13,42 @@ pub fn enter(
     level: i64,
     arguments: &mut [Dynamic],
 ) -> Result<Dynamic, Box<EvalAltResult>> {
-    type Thunk = extern "C" fn(*mut Run, i64, *const *mut Dynamic, *mut Dynamic) -> i64;
     let pointers: FnArgsVec<*mut Dynamic> = arguments.iter_mut().map(std::ptr::from_mut).collect();
+    jump(entry, run, level, &pointers)
+}
+
+/// Enters a form with arguments that stay: those that it may change are copied.
+pub fn lend(
+    entry: Entry,
+    run: &mut Run,
+    level: i64,
+    this: Option<&mut Dynamic>,
+    arguments: &[&Dynamic],
+    function: &Function,
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    let before = usize::from(this.is_some());
+    let is_scalar = |value: &Dynamic| value.is_int() || value.is_float() || value.is_bool() || value.is_char();
+    let copied = |at: usize| !function.lends[before + at] && !is_scalar(arguments[at]);
+    let mut copies: FnArgsVec<Dynamic> = FnArgsVec::new();
+    copies.extend((0..arguments.len()).map(|at| if copied(at) { arguments[at].clone() } else { Dynamic::UNIT }));
+    let mut pointers: FnArgsVec<*mut Dynamic> = this.into_iter().map(std::ptr::from_mut).collect();
+    for (at, copy) in copies.iter_mut().enumerate() {
+        pointers.push(if copied(at) { copy } else { std::ptr::from_ref(arguments[at]).cast_mut() });
+    }
+    jump(entry, run, level, &pointers)
+}
+
+fn jump(
+    entry: Entry,
+    run: &mut Run,
+    level: i64,
+    pointers: &[*mut Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
+    type Thunk = extern "C" fn(*mut Run, i64, *const *mut Dynamic, *mut Dynamic) -> i64;
     let handlers = run.caught.len();
     let mut result = Dynamic::UNIT;
     // SAFETY: an entry is the address of a finished thunk of this signature, whose machine is alive while the compiler
-    // is; the arguments are as many as the form has parameters and of their types.
+    // is; the arguments are as many as the form has parameters and of their types. It writes to none that is lent.
     let thunk: Thunk = unsafe { std::mem::transmute::<*const u8, Thunk>(entry.0) };
     if thunk(run, level, pointers.as_ptr(), &mut result) == 0 {
         return Ok(result);

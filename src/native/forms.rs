@@ -5,6 +5,7 @@
 //! 2. After the code generator has failed once it isn't used again; what was compiled before stays.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use cranelift_module::FuncId;
@@ -91,12 +92,24 @@ impl Forms {
         self.machine.as_ref().map_or(0, |machine| machine.bytes)
     }
 
-    /// Compiles a form and all that it calls.
+    /// Compiles a form and all that it calls. What goes wrong in the code generator reaches nobody: the function is
+    /// interpreted.
     pub fn compile(&mut self, program: &Program, key: &Key) -> Option<Entry> {
-        let layout = layout()?;
         if self.failed {
             return None;
         }
+        let loud = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let compiling = AssertUnwindSafe(|| self.compile_now(program, key));
+        let compiled = std::panic::catch_unwind(compiling).ok().flatten();
+        std::panic::set_hook(loud);
+        // What was begun and not finished would be linked to.
+        self.failed |= compiled.is_none();
+        compiled
+    }
+
+    fn compile_now(&mut self, program: &Program, key: &Key) -> Option<Entry> {
+        let layout = layout()?;
         if self.machine.is_none() {
             self.machine = Machine::new();
         }
@@ -120,14 +133,8 @@ impl Forms {
         }
         let (id, result) = *self.compiled.get(key)?;
         let thunk = codegen::thunk(machine, key, result, id, layout);
-        let (Some(thunk), true) = (thunk, well) else {
-            self.failed = true;
-            return None;
-        };
-        if machine.module().finalize_definitions().is_err() {
-            self.failed = true;
-            return None;
-        }
+        let thunk = thunk.filter(|_| well)?;
+        machine.module().finalize_definitions().ok()?;
         let entry = Entry(machine.module().get_finalized_function(thunk));
         let results = found.forms.iter().map(|(key, form)| (key.clone(), form.result));
         program.results.borrow_mut().extend(results);

@@ -223,7 +223,7 @@ impl<'a> Pass<'a> {
         if let Some(place) = self.places.get(&key) {
             return self.results[*place].1.result;
         }
-        if self.functions.lowered(key.function).is_none() {
+        if self.functions.lowered(key.function).is_none_or(|function| function.uses_this) {
             return Type::Any;
         }
         if !self.final_pass {

@@ -1,7 +1,5 @@
 //! What functions are lowered to: a tree with resolved variables, which knows neither types nor the engine.
 
-use rhai::Position;
-
 use super::site::SiteId;
 
 /// A variable of a function; a shadowing `let` makes another one.
@@ -167,8 +165,8 @@ pub struct Switch {
 /// A function as lowered.
 #[derive(Debug)]
 pub struct Function {
-    pub name: String,
-    pub position: Position,
+    /// It works on `this`, which is its first parameter then, by reference.
+    pub uses_this: bool,
     /// The first variables are the parameters.
     pub parameters: usize,
     pub variables: Vec<Variable>,

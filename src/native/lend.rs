@@ -13,30 +13,53 @@ pub const READERS: &[&str] = &["len", "contains", "keys", "values", "is_empty"];
 pub fn parameters(body: &Node, variables: &[Variable], count: usize) -> Vec<bool> {
     let mut lends: Vec<bool> = variables[..count].iter().map(|variable| !variable.exposed).collect();
     visit(body, &mut |node| {
-        let mut written = |variable: usize| {
-            if let Some(lent) = lends.get_mut(variable) {
-                *lent = false;
-            }
-        };
-        match node {
-            Node::Let(variable, _) | Node::Assign(variable, _) | Node::Update(variable, ..) => {
-                written(*variable);
-            }
-            Node::Set(Chain { root: Root::Variable(variable), .. }, ..) => written(*variable),
-            Node::Method(Chain { root: Root::Variable(variable), .. }, name, ..)
-                if !READERS.contains(&name.as_str()) =>
-            {
-                written(*variable);
-            }
-            Node::Native(name, arguments, _) if !READERS.contains(&name.as_str()) => {
-                if let Some(Node::Read(variable)) = arguments.first() {
-                    written(*variable);
-                }
-            }
-            _ => {}
+        if let Some(variable) = written(node)
+            && let Some(lent) = lends.get_mut(variable)
+        {
+            *lent = false;
         }
     });
     lends
+}
+
+/// The variables of loops over values that are only read: they are the element itself, not a copy. It stays where it
+/// is, as the loop has what it iterates for itself or changes it nowhere.
+pub fn items(body: &Node, variables: &[Variable]) -> Vec<usize> {
+    let mut items = Vec::new();
+    visit(body, &mut |node| {
+        if let Node::Each(each) = node
+            && !variables[each.variable].exposed
+            && !writes(&each.body, each.variable)
+        {
+            items.push(each.variable);
+        }
+    });
+    items
+}
+
+/// Whether a tree may write to a variable that isn't exposed.
+pub fn writes(tree: &Node, variable: usize) -> bool {
+    let mut found = false;
+    visit(tree, &mut |node| found |= written(node) == Some(variable));
+    found
+}
+
+/// The variable that a node writes to, or hands out to be written.
+fn written(node: &Node) -> Option<usize> {
+    match node {
+        Node::Let(variable, _) | Node::Assign(variable, _) | Node::Update(variable, ..) => Some(*variable),
+        Node::Set(Chain { root: Root::Variable(variable), .. }, ..) => Some(*variable),
+        Node::Method(Chain { root: Root::Variable(variable), .. }, name, ..)
+            if !READERS.contains(&name.as_str()) =>
+        {
+            Some(*variable)
+        }
+        Node::Native(name, arguments, _) if !READERS.contains(&name.as_str()) => match arguments.first() {
+            Some(Node::Read(variable)) => Some(*variable),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Visits a node and all below it.

@@ -16,7 +16,6 @@ type Lowered = Option<Result<Rc<Function>, Refusal>>;
 
 /// See the head of this file.
 pub struct Program {
-    ast: AST,
     pub heads: Vec<Head>,
     /// For each name, the functions by arity.
     by_name: HashMap<String, Vec<(usize, usize)>>,
@@ -39,7 +38,6 @@ impl Program {
             names.insert((head.name.clone(), arity), at);
         }
         Self {
-            ast: ast.clone_functions_only(),
             functions: RefCell::new(heads.iter().map(|_| None).collect()),
             heads,
             by_name,
@@ -62,8 +60,7 @@ impl Program {
             return known.clone();
         }
         let head = &self.heads[function];
-        let body = collect::body(&self.ast, &head.name, head.parameters.len());
-        let lowered = lower::function(head, &body, &self.names, &mut self.pool.borrow_mut()).map(Rc::new);
+        let lowered = lower::function(head, &head.body(), &self.names, &mut self.pool.borrow_mut()).map(Rc::new);
         self.functions.borrow_mut()[function] = Some(lowered.clone());
         lowered
     }

@@ -59,6 +59,8 @@ pub struct Site {
     pub resolved: RefCell<Vec<Resolved>>,
     /// A method of the standard library that the runtime has itself.
     pub known: Option<Known>,
+    /// The program defines a function of this name.
+    pub defined: bool,
     /// How often resolving was in vain; it isn't tried for ever.
     pub misses: Cell<u8>,
 }
@@ -82,7 +84,7 @@ pub struct Pool {
 impl Pool {
     pub fn site(&mut self, position: Position, what: What) -> SiteId {
         let (resolved, misses) = (RefCell::default(), Cell::new(0));
-        let site = Site { position, what, resolved, known: None, misses };
+        let site = Site { position, what, resolved, known: None, defined: false, misses };
         self.sites.push(Box::new(site));
         self.sites.len() - 1
     }
@@ -90,6 +92,11 @@ impl Pool {
     /// The site of a call of a standard function that nobody has replaced.
     pub fn known(&mut self, site: SiteId, known: Option<Known>) {
         self.sites[site].known = known;
+    }
+
+    /// The site of a method call whose name the program defines a function of.
+    pub fn defined(&mut self, site: SiteId) {
+        self.sites[site].defined = true;
     }
 
     pub fn constant(&mut self, value: Dynamic) -> usize {

@@ -39,7 +39,7 @@ impl Generator<'_, '_> {
 
     pub fn kept_before<'n>(&mut self, value: Val, mut next: impl Iterator<Item = &'n Node>) -> Val {
         match value {
-            Val::Any(Place::Slot(_)) if !next.all(changes_nothing) => {
+            Val::Any(Place::Slot(_) | Place::Reference(_)) if !next.all(changes_nothing) => {
                 Val::Any(Place::Own(self.owned(value)))
             }
             value => value,
@@ -89,7 +89,7 @@ impl Generator<'_, '_> {
         // The first goes by reference, the others are values.
         let lent = values.iter().enumerate().filter(|(at, value)| match value {
             Val::Any(Place::Lent(_)) => true,
-            Val::Any(Place::Slot(_)) => *at > 0,
+            Val::Any(Place::Slot(_) | Place::Reference(_)) => *at > 0,
             _ => false,
         });
         let lent = lent.fold(0, |mask, (at, _)| mask | 1_u64 << at.min(63));
@@ -214,9 +214,8 @@ impl Generator<'_, '_> {
         let Some(values) = self.arguments(arguments) else { return Val::Never };
         let parameters: Vec<Type> = values.iter().map(|value| value.kind()).collect();
         let key = Key { function, parameters };
-        let (Some((id, result)), Some(callee)) =
-            (self.around.form(&key), self.around.lowered(function))
-        else {
+        let callee = self.around.lowered(function).filter(|callee| !callee.uses_this);
+        let (Some((id, result)), Some(callee)) = (self.around.form(&key), callee) else {
             return self.call_by_engine(site, values);
         };
         let level = self.level;

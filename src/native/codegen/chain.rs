@@ -94,17 +94,13 @@ impl Generator<'_, '_> {
         pointer
     }
 
-    fn step(&mut self, from: Value, step: &Step, operands: &[Val], slow: Block, creates: bool) -> Value {
-        let (item, property) = if creates {
-            (Helper::ItemToSet, Helper::PropertyToSet)
-        } else {
-            (Helper::Item, Helper::Property)
-        };
+    /// `item` finds the entries of maps.
+    fn step(&mut self, from: Value, step: &Step, operands: &[Val], slow: Block, item: Helper) -> Value {
         match step {
             Step::Property(name) => {
                 let name = self.constant(*name);
                 let name = self.pointer(name);
-                let pointer = self.asked(property, &[from, name]);
+                let pointer = self.asked(item, &[from, name]);
                 self.found(pointer, slow)
             }
             Step::Item(at) => match operands[*at] {
@@ -133,10 +129,10 @@ impl Generator<'_, '_> {
         }
     }
 
-    fn walk(&mut self, from: Place, steps: &[Step], operands: &[Val], slow: Block) -> Value {
+    pub fn walk(&mut self, from: Place, steps: &[Step], operands: &[Val], slow: Block, item: Helper) -> Value {
         let mut pointer = self.pointer(from);
         for step in steps {
-            pointer = self.step(pointer, step, operands, slow, false);
+            pointer = self.step(pointer, step, operands, slow, item);
         }
         pointer
     }
@@ -159,11 +155,23 @@ impl Generator<'_, '_> {
         let out = Place::Own(slot);
         let (slow, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
-        let pointer = self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow);
+        let pointer = self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow, Helper::Item);
         self.put(out, Val::Any(Place::Lent(pointer)));
         self.b.ins().jump(done, &[]);
+        let (live, free) = (self.live.clone(), self.free.clone());
         self.b.switch_to_block(slow);
+        if let [Step::Item(at)] = chain.steps.as_slice() {
+            // A character of a string.
+            let index = self.boxed(start.operands[*at]);
+            let from = self.pointer(Self::place_of(start.root));
+            let (index, to) = (self.pointer(index), self.pointer(out));
+            let found = self.asked(Helper::Character, &[from, index, to]);
+            let next = self.b.create_block();
+            self.b.ins().brif(found, done, &[], next, &[]);
+            self.b.switch_to_block(next);
+        }
         self.evaluate(chain.site, &Self::seen(&start), out);
+        (self.live, self.free) = (live, free);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
         self.finish(start);
@@ -180,8 +188,8 @@ impl Generator<'_, '_> {
         let (slow, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
         let (before, last) = chain.steps.split_at(chain.steps.len() - 1);
-        let pointer = self.walk(Self::place_of(start.root), before, &start.operands, slow);
-        let pointer = self.step(pointer, &last[0], &start.operands, slow, true);
+        let pointer = self.walk(Self::place_of(start.root), before, &start.operands, slow, Helper::ItemThere);
+        let pointer = self.step(pointer, &last[0], &start.operands, slow, Helper::ItemToSet);
         let (live, free) = (self.live.clone(), self.free.clone());
         match op {
             None => self.assign(Place::Lent(pointer), value),
@@ -228,7 +236,8 @@ impl Generator<'_, '_> {
             self.b.ins().jump(slow, &[]);
             self.unreachable();
         }
-        let pointer = self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow);
+        let root = Self::place_of(start.root);
+        let pointer = self.walk(root, &chain.steps, &start.operands, slow, Helper::ItemThere);
         if ours && name == "len" && count == 0 {
             let result = self.b.declare_var(types::I64);
             let (finds, next) = (self.b.create_block(), self.b.create_block());

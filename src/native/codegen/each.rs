@@ -1,12 +1,13 @@
 //! Loops over ranges and over values.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 
 use super::value::{Place, Val, flags};
 use super::{Generator, Storage};
 use crate::native::infer::Type;
-use crate::native::ir::{Each, Node};
+use crate::native::ir::{Each, Node, Root};
+use crate::native::lend;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
 
@@ -120,17 +121,60 @@ impl Generator<'_, '_> {
         }
     }
 
+    /// The pointer to a value that may be iterated where it stands, as the loop changes it nowhere; `slow` if it
+    /// isn't found.
+    fn in_place(&mut self, each: &Each, slow: Block) -> Option<Value> {
+        let variable = match &each.iterable {
+            Node::Read(variable) => *variable,
+            Node::Get(chain) if chain.operands.is_empty() => match chain.root {
+                Root::Variable(variable) => variable,
+                Root::Value(_) => return None,
+            },
+            _ => return None,
+        };
+        let known = &self.function.variables[variable];
+        if known.exposed || known.constant || lend::writes(&each.body, variable) {
+            return None;
+        }
+        let place = match (self.storage[variable], self.read(variable)) {
+            (Storage::Slot(_), Val::Any(place)) => place,
+            (Storage::Lent(_), Val::Any(place @ Place::Lent(_))) => place,
+            _ => return None,
+        };
+        Some(match &each.iterable {
+            Node::Get(chain) => self.walk(place, &chain.steps, &[], slow, Helper::ItemThere),
+            _ => self.pointer(place),
+        })
+    }
+
     pub fn each(&mut self, whole: &Node, each: &Each) -> Val {
+        let subject = self.temporary();
+        let source = self.b.declare_var(types::I64);
+        let (ours, copies) = (self.b.create_block(), self.b.create_block());
+        if let Some(pointer) = self.in_place(each, copies) {
+            let tag = self.tag(Place::Lent(pointer));
+            let array = i64::from(self.layout.array_tag);
+            let is_array = self.b.ins().icmp_imm_u(IntCC::Equal, tag, array);
+            let lends = self.b.create_block();
+            self.b.ins().brif(is_array, lends, &[], copies, &[]);
+            self.b.switch_to_block(lends);
+            self.b.def_var(source, pointer);
+            self.b.ins().jump(ours, &[]);
+        } else {
+            self.b.ins().jump(copies, &[]);
+        }
+        self.b.switch_to_block(copies);
         let iterable = self.node(&each.iterable);
         if matches!(iterable, Val::Never) {
             return iterable;
         }
-        let subject = self.owned(iterable);
+        self.put(Place::Own(subject), iterable);
         let kind = self.kind(whole);
         let (outcome, goes_on, ends) = self.enter(kind);
         let pointer = self.pointer(Place::Own(subject));
+        self.b.def_var(source, pointer);
         let known = self.asked(Helper::Iterable, &[pointer]);
-        let (ours, other) = (self.b.create_block(), self.b.create_block());
+        let other = self.b.create_block();
         self.b.ins().brif(known, ours, &[], other, &[]);
 
         self.b.switch_to_block(other);
@@ -153,7 +197,8 @@ impl Generator<'_, '_> {
         self.b.switch_to_block(head);
         self.poll();
         let count = self.b.use_var(turns);
-        let vector = self.load(Type::Int, Place::Own(subject));
+        let array = self.b.use_var(source);
+        let vector = self.load(Type::Int, Place::Lent(array));
         let layout = self.layout;
         let length = self.b.ins().load(types::I64, flags(), vector, layout.vec_len_at);
         let more = self.b.ins().icmp(IntCC::UnsignedLessThan, count, length);
@@ -165,7 +210,10 @@ impl Generator<'_, '_> {
         let items = self.b.ins().load(types::I64, flags(), vector, layout.vec_pointer_at);
         let offset = self.b.ins().ishl_imm_u(count, 4);
         let item = self.b.ins().iadd(items, offset);
-        self.set_variable(each.variable, Val::Any(Place::Lent(item)));
+        match self.storage[each.variable] {
+            Storage::Lent(register) => self.b.def_var(register, item),
+            _ => self.set_variable(each.variable, Val::Any(Place::Lent(item))),
+        }
         let value = self.node(&each.body);
         self.release(value);
         self.b.ins().jump(goes_on, &[]);

@@ -20,7 +20,7 @@ impl Generator<'_, '_> {
             }
         }
         // A variable's own place ends with it.
-        if let Val::Any(Place::Slot(_) | Place::Lent(_)) = value
+        if let Val::Any(Place::Slot(_) | Place::Lent(_) | Place::Reference(_)) = value
             && !ended.is_empty()
         {
             value = Val::Any(Place::Own(self.owned(value)));
@@ -67,7 +67,11 @@ impl Generator<'_, '_> {
                 self.b.def_var(register, value);
             }
             Storage::Slot(slot) => self.assign(Place::Slot(slot), value),
-            Storage::Lent(_) | Storage::Unit => self.release(value),
+            Storage::Lent(register) => {
+                let place = Place::Reference(self.b.use_var(register));
+                self.assign(place, value);
+            }
+            Storage::Unit => self.release(value),
         }
     }
 

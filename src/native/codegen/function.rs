@@ -15,6 +15,7 @@ use super::{Generator, Outcome, Storage, Surroundings};
 use crate::native::infer::{Form, Key, Type};
 use crate::native::ir::{Function, Node};
 use crate::native::layout::Layout;
+use crate::native::lend;
 use crate::native::runtime::Helper;
 
 /// Compiles a form as `id`. False if the code generator refuses it.
@@ -144,8 +145,10 @@ pub fn thunk(machine: &mut Machine, key: &Key, result: Type, id: FuncId, layout:
 impl Generator<'_, '_> {
     /// Gives every variable its place.
     fn variables(&mut self) {
-        for at in 0..self.function.variables.len() {
-            let lent = at < self.function.parameters && self.function.lends[at];
+        let function = Rc::clone(&self.function);
+        let items = lend::items(&function.body, &function.variables);
+        for at in 0..function.variables.len() {
+            let lent = at < function.parameters && function.lends[at] || items.contains(&at);
             let storage = match self.form.variables[at] {
                 Type::Any if lent => Storage::Lent(self.b.declare_var(types::I64)),
                 Type::Any => {
@@ -155,10 +158,13 @@ impl Generator<'_, '_> {
                 Type::Unit | Type::Never => Storage::Unit,
                 kind => Storage::Register(self.b.declare_var(machine(kind)), kind),
             };
+            // Defined on every path, also those that never come to its `let`.
             if let Storage::Register(variable, kind) = storage {
-                // Defined on every path, also those that never come to its `let`.
                 let zero = self.zero(kind);
                 self.b.def_var(variable, zero);
+            } else if let Storage::Lent(variable) = storage {
+                let frame = self.frame;
+                self.b.def_var(variable, frame);
             }
             self.storage.push(storage);
         }
@@ -320,7 +326,11 @@ impl Generator<'_, '_> {
                 self.typed(kind, value)
             }
             Storage::Slot(slot) => Val::Any(Place::Slot(slot)),
-            Storage::Lent(register) => Val::Any(Place::Lent(self.b.use_var(register))),
+            Storage::Lent(register) => {
+                let pointer = self.b.use_var(register);
+                let is_this = variable == 0 && self.function.uses_this;
+                Val::Any(if is_this { Place::Reference(pointer) } else { Place::Lent(pointer) })
+            }
             Storage::Unit => Val::Unit,
         }
     }

@@ -32,8 +32,10 @@ pub enum Place {
     Own(usize),
     /// A variable's slot: whoever wants to keep the value clones it.
     Slot(usize),
-    /// Memory of somebody else.
+    /// Memory of somebody else, only read.
     Lent(Value),
+    /// What `this` refers to.
+    Reference(Value),
 }
 
 impl Val {
@@ -69,7 +71,7 @@ impl Generator<'_, '_> {
     pub fn address(&self, place: Place) -> (Value, i32) {
         match place {
             Place::Own(slot) | Place::Slot(slot) => (self.frame, slot as i32 * 16),
-            Place::Lent(pointer) => (pointer, 0),
+            Place::Lent(pointer) | Place::Reference(pointer) => (pointer, 0),
         }
     }
 
@@ -246,7 +248,7 @@ impl Generator<'_, '_> {
         let blocks = [self.b.create_block(), self.b.create_block(), self.b.create_block()];
         let [quick, slow, next] = blocks;
         let value = match value {
-            Val::Any(place @ (Place::Slot(_) | Place::Lent(_))) => {
+            Val::Any(place @ (Place::Slot(_) | Place::Lent(_) | Place::Reference(_))) => {
                 Val::Any(Place::Own(self.owned(Val::Any(place))))
             }
             value => value,

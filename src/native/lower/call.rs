@@ -67,7 +67,7 @@ impl Lowering<'_> {
 
     /// The method `name` is called on a variable.
     pub(super) fn expose_receiver(&mut self, name: &str, receiver: &Expr) {
-        if IN_PLACE.contains(&name) {
+        if IN_PLACE.contains(&name) || self.defines(name) {
             self.expose(Some(receiver));
         }
     }

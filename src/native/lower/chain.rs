@@ -148,7 +148,9 @@ impl Lowering<'_> {
         let expression = Expr::Dot(Box::new(sides), rhai::ASTFlags::empty(), position);
         let evaluated = Evaluated { expression, seen };
         let site = self.pool.site(position, What::Native(call.name.clone(), true, evaluated));
-        if !self.defines(&call.name) {
+        if self.defines(&call.name) {
+            self.pool.defined(site);
+        } else {
             self.pool.known(site, Known::find(&call.name, call.args.len() + 1));
         }
         site
@@ -214,10 +216,7 @@ impl Lowering<'_> {
 
     /// The root of a chain and what the engine sees of it.
     fn root(&mut self, root: &Expr, count: usize) -> Lowered<(Root, Vec<Seen>)> {
-        let variable: Option<VarId> = match root {
-            Expr::Variable(parts, ..) if parts.2.is_empty() => self.find(&parts.1),
-            _ => None,
-        };
+        let variable: Option<VarId> = self.variable(root);
         let (root, seen) = match (variable, root) {
             (Some(variable), _) => {
                 let known = &self.variables[variable];
@@ -243,9 +242,7 @@ impl Lowering<'_> {
         if links.iter().any(|link| matches!(link, Link::Method(..))) {
             return self.fragment_of(statement);
         }
-        let known = matches!(root, Expr::Variable(parts, ..)
-            if parts.2.is_empty()
-                && self.find(&parts.1).is_some_and(|variable| !self.variables[variable].constant));
+        let known = self.variable(root).is_some_and(|variable| !self.variables[variable].constant);
         if !known {
             return self.fragment_of(statement);
         }

@@ -81,7 +81,10 @@ impl Lowering<'_> {
             }
             Expr::Index(..) | Expr::Dot(..) => return self.chain(expression),
             Expr::Custom(..) => return self.fragment(expression),
-            Expr::ThisPtr(position) => return refuse("it uses `this`", *position),
+            Expr::ThisPtr(position) => match self.find(super::THIS) {
+                Some(variable) => Node::Read(variable),
+                None => return refuse("it uses `this`", *position),
+            },
             other => return super::fragment::no_form(other.position()),
         })
     }
@@ -108,8 +111,8 @@ impl Lowering<'_> {
             },
         };
         match &sides.lhs {
-            Expr::Variable(parts, ..) if parts.2.is_empty() => {
-                let Some(variable) = self.find(&parts.1) else { return self.fragment_of(statement) };
+            Expr::Variable(..) | Expr::ThisPtr(_) => {
+                let Some(variable) = self.variable(&sides.lhs) else { return self.fragment_of(statement) };
                 if self.variables[variable].constant {
                     return self.fragment_of(statement);
                 }

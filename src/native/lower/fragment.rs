@@ -61,7 +61,7 @@ impl Mentions {
         match path.last() {
             Some(ASTNode::Expr(expression)) => match expression {
                 Expr::Variable(parts, ..) => self.name(&parts.1, true),
-                Expr::ThisPtr(position) => self.refuse("it uses `this`", *position),
+                Expr::ThisPtr(position) => self.refuse("it uses `this` where the engine has to evaluate it", *position),
                 Expr::FnCall(call, position) | Expr::MethodCall(call, position) => {
                     self.call(call, *position);
                 }
@@ -169,6 +169,18 @@ impl Lowering<'_> {
     pub(super) fn checked(&mut self, expression: &Expr) -> Lowered<()> {
         expression_mentions(expression).refused.map_or(Ok(()), Err)
     }
+}
+
+/// Whether statements mention `this`.
+pub(super) fn uses_this(statements: &[Stmt]) -> bool {
+    let mut found = false;
+    for statement in statements {
+        statement.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
+            found |= matches!(path.last(), Some(ASTNode::Expr(Expr::ThisPtr(_))));
+            true
+        });
+    }
+    found
 }
 
 /// Whether `options` say that a chain ends here.

@@ -31,6 +31,9 @@ pub(super) fn refuse<T>(reason: impl Into<String>, position: Position) -> Lowere
     Err(Refusal { reason: reason.into(), position })
 }
 
+/// The name of the variable that `this` is.
+const THIS: &str = "this";
+
 /// The functions of the program by name and arity.
 pub type Names = HashMap<(String, usize), usize>;
 
@@ -53,22 +56,21 @@ pub fn function(head: &Head, body: &[Stmt], names: &Names, pool: &mut Pool) -> L
     }
     let mut lowering =
         Lowering { names, pool, variables: Vec::new(), scope: Vec::new(), loops: 0, has_loop: false };
+    let uses_this = fragment::uses_this(body);
+    if uses_this {
+        lowering.declare(THIS, false);
+    }
     for parameter in &head.parameters {
         lowering.declare(parameter, false);
     }
     let body = lowering.body(body)?;
     let (variables, has_loop) = (lowering.variables, lowering.has_loop);
-    let parameters = head.parameters.len();
-    let lends = lend::parameters(&body, &variables, parameters);
-    Ok(Function {
-        name: head.name.clone(),
-        position: head.position,
-        parameters,
-        variables,
-        body,
-        has_loop,
-        lends,
-    })
+    let parameters = head.parameters.len() + usize::from(uses_this);
+    let mut lends = lend::parameters(&body, &variables, parameters);
+    if uses_this {
+        lends[0] = true;
+    }
+    Ok(Function { uses_this, parameters, variables, body, has_loop, lends })
 }
 
 impl Lowering<'_> {
@@ -77,6 +79,15 @@ impl Lowering<'_> {
         self.variables.push(Variable { name: name.to_owned(), constant, exposed: false });
         self.scope.push((name.to_owned(), variable));
         variable
+    }
+
+    /// The variable that an expression is.
+    fn variable(&self, expression: &rhai::Expr) -> Option<VarId> {
+        match expression {
+            rhai::Expr::Variable(parts, ..) if parts.2.is_empty() => self.find(&parts.1),
+            rhai::Expr::ThisPtr(_) => self.find(THIS),
+            _ => None,
+        }
     }
 
     /// Whether the program has a function of this name, whatever its arity: it may win over a native one.

@@ -55,6 +55,8 @@ pub fn evaluate(
         }
     }
     match result {
+        // A constant's value is nobody's constant any more.
+        Ok(value) if value.is_read_only() => Ended::Value(value.flatten_clone()),
         Ok(value) => Ended::Value(value.flatten()),
         Err(error) => match *error {
             EvalAltResult::Return(value, _) => Ended::Return(value),

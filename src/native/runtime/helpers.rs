@@ -57,9 +57,9 @@ helpers! {
     Update = update(Word Word Word Word Word) -> Word;
     Truth = truth(Word Word Word) -> Word;
     Item = item(Word Word) -> Word;
-    Property = property(Word Word) -> Word;
+    ItemThere = item_there(Word Word) -> Word;
     ItemToSet = item_to_set(Word Word) -> Word;
-    PropertyToSet = property_to_set(Word Word) -> Word;
+    Character = character(Word Word Word) -> Word;
     Length = length(Word) -> Word;
     Iterable = iterable(Word) -> Word;
     Same = same(Word Word) -> Word;
@@ -292,7 +292,7 @@ extern "C" fn truth(run: &mut Run, site: &Site, found: &Dynamic) -> i64 {
     }
 }
 
-/// A value that a map has no entry for.
+/// A value that a map has no entry for. It is only read.
 static NOTHING: Nothing = Nothing(Dynamic::UNIT);
 
 struct Nothing(Dynamic);
@@ -300,34 +300,29 @@ struct Nothing(Dynamic);
 // SAFETY: a unit owns nothing, and nobody writes to it.
 unsafe impl Sync for Nothing {}
 
-/// The entry of a map or the element of an array; 0 if the engine is to look.
-extern "C" fn item(from: *mut Dynamic, key: &Dynamic) -> *const Dynamic {
-    if let Ok(name) = key.as_immutable_string_ref() {
-        return entry(from, &name);
-    }
-    std::ptr::null()
-}
-
-fn entry(from: *mut Dynamic, name: &str) -> *const Dynamic {
-    // SAFETY: a valid value.
-    let from = unsafe { value(from) };
-    if from.is_shared() {
-        return std::ptr::null();
-    }
+/// A map's entry to read, or `()`; 0 if the engine is to look.
+extern "C" fn item(from: &Dynamic, key: &Dynamic) -> *const Dynamic {
+    let (Ok(name), false) = (key.as_immutable_string_ref(), from.is_shared()) else { return std::ptr::null() };
     match from.as_map_ref() {
-        Ok(map) => map.get(name).map_or(&raw const NOTHING.0, std::ptr::from_ref),
+        Ok(map) => map.get(name.as_str()).map_or(&raw const NOTHING.0, std::ptr::from_ref),
         Err(_) => std::ptr::null(),
     }
 }
 
-extern "C" fn property(from: *mut Dynamic, name: &Dynamic) -> *const Dynamic {
-    item(from, name)
+/// A map's entry to go on from; 0 if there is none.
+extern "C" fn item_there(from: &mut Dynamic, key: &Dynamic) -> *mut Dynamic {
+    let (Ok(name), false) = (key.as_immutable_string_ref(), from.is_shared()) else {
+        return std::ptr::null_mut();
+    };
+    match from.as_map_mut() {
+        Ok(mut map) => map.get_mut(name.as_str()).map_or(std::ptr::null_mut(), std::ptr::from_mut),
+        Err(_) => std::ptr::null_mut(),
+    }
 }
 
-extern "C" fn item_to_set(from: *mut Dynamic, key: &Dynamic) -> *mut Dynamic {
+/// A map's entry to write to, made if need be; 0 if the engine is to write.
+extern "C" fn item_to_set(from: &mut Dynamic, key: &Dynamic) -> *mut Dynamic {
     let Ok(name) = key.as_immutable_string_ref() else { return std::ptr::null_mut() };
-    // SAFETY: a valid value.
-    let from = unsafe { value(from) };
     if from.is_shared() || from.is_read_only() {
         return std::ptr::null_mut();
     }
@@ -338,8 +333,21 @@ extern "C" fn item_to_set(from: *mut Dynamic, key: &Dynamic) -> *mut Dynamic {
     map.entry(name.as_str().into()).or_insert(Dynamic::UNIT)
 }
 
-extern "C" fn property_to_set(from: *mut Dynamic, name: &Dynamic) -> *mut Dynamic {
-    item_to_set(from, name)
+/// A character of a string; 0 if there is none or this is no string.
+extern "C" fn character(from: &Dynamic, index: &Dynamic, out: *mut Dynamic) -> i64 {
+    let (Ok(text), Ok(index), false) = (from.as_immutable_string_ref(), index.as_int(), from.is_shared()) else {
+        return 0;
+    };
+    let at = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
+    let found = match index {
+        0.. if text.is_ascii() => text.as_bytes().get(at).map(|byte| char::from(*byte)),
+        0.. => text.chars().nth(at),
+        _ => text.chars().rev().nth(at - 1),
+    };
+    let Some(found) = found else { return 0 };
+    // SAFETY: the result's place is plain.
+    unsafe { out.write(Dynamic::from_char(found)) };
+    1
 }
 
 /// The length of what has one here, else -1.

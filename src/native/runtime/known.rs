@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, EvalAltResult, FnPtr, Position};
+use rhai::{Array, Dynamic, EvalAltResult, FnArgsVec, FnPtr, Position};
 
 use super::Run;
 use crate::native::site::Site;
@@ -24,6 +24,8 @@ pub enum Known {
     Filter,
     Reduce,
     Sort,
+    Min,
+    Max,
 }
 
 impl Known {
@@ -38,6 +40,8 @@ impl Known {
             ("filter", 2) => Self::Filter,
             ("reduce", 3) => Self::Reduce,
             ("sort" | "sort_by", 2) => Self::Sort,
+            ("min", 2) => Self::Min,
+            ("max", 2) => Self::Max,
             _ => return None,
         })
     }
@@ -55,6 +59,10 @@ pub fn call(
     if known == Known::Contains {
         let key = arguments[0].as_immutable_string_ref().ok()?;
         return Some(Ok(object.as_map_ref().ok()?.contains_key(key.as_str()).into()));
+    }
+    if matches!(known, Known::Min | Known::Max) {
+        let (one, two) = (object.as_int().ok()?, arguments[0].as_int().ok()?);
+        return Some(Ok(if known == Known::Min { one.min(two) } else { one.max(two) }.into()));
     }
     let mut array = object.as_array_mut().ok()?;
     match known {
@@ -77,20 +85,19 @@ pub fn call(
             let start = std::mem::take(&mut arguments[1]);
             reduce(run, level, site, &array, &arguments[0], start)
         }
-        Known::Contains => None,
+        Known::Contains | Known::Min | Known::Max => None,
     }
 }
 
-/// Enters a closure. Nothing if it isn't compiled for these arguments, which are as they were.
+/// Enters a closure. Nothing if it isn't compiled for these arguments.
 fn enter(run: &mut Run, level: i64, function: &FnPtr, given: &[&Dynamic]) -> Option<Outcome> {
-    let mut arguments: rhai::FnArgsVec<Dynamic> = function.curry().iter().map(Dynamic::flatten_clone).collect();
     if function.curry().iter().any(Dynamic::is_shared) {
         return None; // the closure may write to what it captured
     }
-    arguments.extend(given.iter().map(|value| value.flatten_clone()));
+    let arguments: FnArgsVec<&Dynamic> = function.curry().iter().chain(given.iter().copied()).collect();
     let closures = run.closures;
-    // The engine counts the method's call and, twice, the closure's.
-    closures.enter(run, level + 3, function.fn_name(), &mut arguments)
+    // The engine counts the method's call once, and three levels for the closure's.
+    closures.enter(run, level + 4, function.fn_name(), None, &arguments)
 }
 
 /// What the closure raised, as the method `caller` raises it.
@@ -189,10 +196,16 @@ fn reduce(
 /// Sorts as the engine does: an error of the comparer counts as an order by type.
 fn sort(run: &mut Run, level: i64, array: &mut Array, function: &Dynamic) -> Option<Outcome> {
     let function = function.read_lock::<FnPtr>()?;
-    let [first, second, ..] = array.as_slice() else { return Some(Ok(Dynamic::UNIT)) };
-    let mut arguments: Vec<Dynamic> = function.curry().to_vec();
-    arguments.extend([first.clone(), second.clone()]);
-    if arguments.iter().any(Dynamic::is_shared) || !run.closures.compiled(function.fn_name(), &arguments) {
+    let compiled = match array.as_slice() {
+        [first, second, ..] => {
+            let arguments: FnArgsVec<&Dynamic> = function.curry().iter().chain([first, second]).collect();
+            let shared = arguments.iter().any(|argument| argument.is_shared());
+            !shared && run.closures.compiled(function.fn_name(), &arguments)
+        }
+        _ => return Some(Ok(Dynamic::UNIT)),
+    };
+    // An order by type, which the engine falls back on, is left to it.
+    if !compiled || !array.iter().all(|item| item.type_id() == first_kind(array)) {
         return None;
     }
     let mut order = |x: &Dynamic, y: &Dynamic| {
@@ -202,10 +215,6 @@ fn sort(run: &mut Run, level: i64, array: &mut Array, function: &Dynamic) -> Opt
         });
         number.map_or(Ordering::Equal, |number| number.cmp(&0))
     };
-    let same_kind = array.iter().all(|item| item.type_id() == first_kind(array));
-    if !same_kind {
-        return None;
-    }
     let mut sorted = std::mem::take(array);
     let well = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sorted.sort_by(&mut order)));
     *array = sorted;

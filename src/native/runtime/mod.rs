@@ -41,15 +41,16 @@ pub struct Run<'a> {
 /// Where compiled closures come from.
 pub trait Closures {
     /// Whether the function is compiled for such arguments, or can be.
-    fn compiled(&self, name: &str, arguments: &[rhai::Dynamic]) -> bool;
+    fn compiled(&self, name: &str, arguments: &[&rhai::Dynamic]) -> bool;
 
-    /// Calls the function with these arguments, if it is compiled or can be.
+    /// Calls the function with these arguments, if it is compiled or can be. The error is without its own frame.
     fn enter(
         &self,
         run: &mut Run,
         level: i64,
         name: &str,
-        arguments: &mut [rhai::Dynamic],
+        this: Option<&mut rhai::Dynamic>,
+        arguments: &[&rhai::Dynamic],
     ) -> Option<Result<rhai::Dynamic, Box<EvalAltResult>>>;
 }
 

@@ -3,10 +3,11 @@
 use std::any::TypeId;
 
 use rhai::{
-    BloomFilterU64, Caches, Dynamic, EvalAltResult, FnArgsVec, ImmutableString, NativeCallContext, RhaiFunc,
+    BloomFilterU64, Caches, Dynamic, EvalAltResult, FnArgsVec, FnPtr, ImmutableString, NativeCallContext, RhaiFunc,
 };
 
 use super::evaluate::evaluate;
+use crate::native::enter;
 use super::{Run, known};
 use crate::native::site::{Evaluated, Resolved, Site, What};
 
@@ -32,11 +33,16 @@ pub fn call(
     let Some(first) = first else {
         return call_found(run, level, site, (name, evaluated), None, rest, lent, false);
     };
-    let own_method = *is_method
-        && first.as_map_ref().is_ok_and(|map| {
-            map.get(name.as_str()).is_some_and(|value| value.is_fnptr())
-        });
-    let special = first.is_shared() || own_method || first.is_read_only();
+    let own_method = if *is_method { own_method(first, name) } else { None };
+    let special = first.is_shared() || own_method.is_some() || first.is_read_only();
+    if *is_method && !lent && !first.is_shared() && !first.is_read_only() && (site.defined || own_method.is_some()) {
+        let function = own_method.flatten().unwrap_or_else(|| name.clone());
+        let arguments: FnArgsVec<&Dynamic> = rest.iter().collect();
+        let closures = run.closures;
+        if let Some(result) = closures.enter(run, level + 1, &function, Some(first), &arguments) {
+            return result.map_err(|error| enter::in_call(run, &function, site.position, error));
+        }
+    }
     if !special
         && let Some(known) = site.known
         && let Some(result) = known::call(known, run, level, site, first, rest)
@@ -44,6 +50,14 @@ pub fn call(
         return result;
     }
     call_found(run, level, site, (name, evaluated), Some(first), rest, lent, special)
+}
+
+/// A function that a map holds under a method's name: some if there is one, with its name if it has no arguments of
+/// its own.
+fn own_method(object: &Dynamic, name: &str) -> Option<Option<ImmutableString>> {
+    let map = object.as_map_ref().ok()?;
+    let function = map.get(name)?.read_lock::<FnPtr>()?;
+    Some((!function.is_curried()).then(|| function.fn_name().into()))
 }
 
 #[allow(clippy::too_many_arguments, reason = "what a call consists of")]

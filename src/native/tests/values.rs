@@ -114,3 +114,29 @@ fn closures() {
         same(source, name, &[ints(&[3, 9, 4])]);
     }
 }
+
+#[test]
+fn methods_work_on_this() {
+    let source = r#"
+        fn deposit(amount) { if amount <= 0 { throw "more" } this.balance += amount; this.log.push(amount); }
+        fn bank(n) { let accounts = [#{balance: 1, log: [], fee: |x| x + this.log.len()}, #{balance: 2, log: []}];
+            accounts[0].deposit(n); accounts[1].deposit(3); let fee = accounts[0].fee(n);
+            let refused = 0; try { accounts[1].deposit(-n) } catch (e) { refused = e } [accounts[0].balance, accounts[1], fee, refused] }
+        fn add(x) { this += x; this }
+        fn number(n) { let y = n.add(2); n.add(y); n * 10 + y }
+        fn fails(n) { let m = #{a: 1}; m.broken(n) } fn broken(n) { this.a / (n - n) }
+        fn orders(n) { let orders = [#{items: [#{p: 1.5, c: n}, #{p: 2.0, c: 2}]}]; let s = 0.0;
+            for o in orders { s += value(o); for i in o.items { s += i.c } } s }
+        fn value(order) { let sum = 0.0; for item in order.items { sum += item.p * item.c } sum }
+        fn changed(n) { let a = [[1], [2]]; for x in a { x.push(n) } for x in a { a.push(x) } a }
+        fn missing(n) { n = #{a: n}; try { n.l.push(3) } catch (e) { return e.message } n }
+        fn read_only(n) { let d = global::G; d += n; d }
+        fn by_field(n) { let a = [#{k: 3, i: 1}, #{k: 1, i: 2}, #{k: 2, i: n}]; a.sort(|x, y| x.k - y.k); a }
+        const G = 7;
+    "#;
+    for name in ["bank", "number", "fails", "orders", "changed", "missing", "by_field"] {
+        for n in [2, 5] {
+            same(source, name, &[int(n)]);
+        }
+    }
+}
