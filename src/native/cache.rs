@@ -123,7 +123,7 @@ impl Compiler {
         arguments: &mut [Dynamic],
     ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
         // The levels that the engine counts for such a call.
-        self.call_at(context, context.call_level() + 3, name, arguments)
+        self.call_at(context, context.call_level() + 2, name, arguments)
     }
 
     /// The same, for a call that stands in a script: `level` is the depth of the function's body.

@@ -41,30 +41,39 @@ impl Layout {
 }
 
 fn bytes(value: &Dynamic) -> [u8; 16] {
-    // SAFETY: `probe` has checked the size; any initialised or padding byte may be read as a `MaybeUninit`, and the
-    // samples are made in memory that was zeroed first.
-    unsafe { std::ptr::from_ref(value).cast::<[u8; 16]>().read() }
-}
-
-/// The bytes of a value written over zeroed memory, so that padding reads as zero.
-fn sample(value: Dynamic) -> [u8; 16] {
-    let mut place = std::mem::MaybeUninit::<Dynamic>::zeroed();
-    place.write(value);
-    // SAFETY: just written.
-    let value = unsafe { place.assume_init() };
-    let found = bytes(&value);
-    drop(value);
+    let mut found = [0; 16];
+    for (at, byte) in found.iter_mut().enumerate() {
+        // SAFETY: `probe` has checked the size. Bytes between the parts hold anything, so each is read as one that the
+        // compiler may assume nothing of, and none is relied upon before `agrees` has looked.
+        *byte = unsafe { std::ptr::from_ref(value).cast::<u8>().add(at).read_volatile() };
+    }
     found
 }
 
-fn word(bytes: [u8; 16]) -> u64 {
-    let mut first = [0; 8];
-    first.copy_from_slice(&bytes[..8]);
-    u64::from_ne_bytes(first)
+/// The value of kind `tag` with `part` at an offset, and zeros everywhere else.
+fn made(tag: u8, at: usize, part: &[u8]) -> Dynamic {
+    let mut bytes = [0_u8; 16];
+    bytes[0] = tag;
+    bytes[at..at + part.len()].copy_from_slice(part);
+    // SAFETY: the kinds this is used for are plain, and zeros are valid for all their parts.
+    unsafe { std::mem::transmute::<[u8; 16], Dynamic>(bytes) }
 }
 
-fn find(bytes: &[u8; 16], what: &[u8]) -> Option<usize> {
-    (1..=16 - what.len()).find(|at| &bytes[*at..*at + what.len()] == what)
+/// Whether a value made so is one like any other.
+fn is_fresh(value: &Dynamic) -> bool {
+    value.tag() == 0 && !value.is_read_only()
+}
+
+/// Where the part stands in a sample, by what a value that is made so says.
+fn find(sample: &Dynamic, part: &[u8], agrees: impl Fn(&Dynamic) -> bool) -> Option<usize> {
+    let found = bytes(sample);
+    (1..=16 - part.len()).find(|at| {
+        if &found[*at..*at + part.len()] != part {
+            return false;
+        }
+        let value = made(found[0], *at, part);
+        is_fresh(&value) && agrees(&value)
+    })
 }
 
 fn probe() -> Option<Layout> {
@@ -72,42 +81,43 @@ fn probe() -> Option<Layout> {
         return None;
     }
     let number = 0x1122_3344_5566_7788_i64;
-    let int = sample(Dynamic::from_int(number));
-    let payload = find(&int, &number.to_ne_bytes()).filter(|at| *at == 8)?;
-    let other = sample(Dynamic::from_int(-2));
-    let float = sample(Dynamic::from_float(1.5));
-    let (yes, no) = (sample(Dynamic::TRUE), sample(Dynamic::FALSE));
-    let bool_at = (1..8).find(|at| yes[*at] == 1 && no[*at] == 0)?;
-    let char = sample(Dynamic::from_char('\u{10abcd}'));
-    let char_at = find(&char, &0x10_abcd_u32.to_ne_bytes()).filter(|at| at % 4 == 0)?;
-    let unit = sample(Dynamic::UNIT);
-    let array = sample(Dynamic::from_array(vec![Dynamic::UNIT]));
-    let blob = sample(Dynamic::from_blob(vec![1]));
-    let map = sample(Dynamic::from_map(Map::new()));
-    let text = sample(Dynamic::from("text"));
-    let function = sample(Dynamic::from(FnPtr::new("f").ok()?));
-    let shared = sample(Dynamic::from_int(1).into_shared());
-    let mut clean_char = char;
-    clean_char[char_at..char_at + 4].fill(0);
-    let agrees = word(int) == word(other)
-        && float[payload..payload + 8] == 1.5_f64.to_ne_bytes()
-        && other[payload..payload + 8] == (-2_i64).to_ne_bytes()
-        && word(yes) == word(no) | 1 << (8 * bool_at);
-    let plain = [unit[0], int[0], float[0], char[0], no[0]];
-    let others = [array[0], blob[0], map[0], text[0], function[0], shared[0]];
-    let all: Vec<u8> = plain.iter().chain(&others).copied().collect();
+    let is_number = |value: &Dynamic| value.as_int() == Ok(number);
+    let payload = find(&Dynamic::from_int(number), &number.to_ne_bytes(), is_number).filter(|at| *at == 8)?;
+    let is_half = |value: &Dynamic| value.as_float().is_ok_and(|value| value.to_bits() == 1.5_f64.to_bits());
+    let same = find(&Dynamic::from_float(1.5), &1.5_f64.to_ne_bytes(), is_half)? == payload;
+    let bool_at = find(&Dynamic::TRUE, &[1], |value| value.as_bool() == Ok(true)).filter(|at| *at < 8)?;
+    let last = '\u{10abcd}';
+    let is_last = |value: &Dynamic| value.as_char() == Ok(last);
+    let char_at = find(&Dynamic::from_char(last), &u32::from(last).to_ne_bytes(), is_last)?;
+    let tag = |value: Dynamic| bytes(&value)[0];
+    let (unit, int, float) = (tag(Dynamic::UNIT), tag(Dynamic::ZERO), tag(Dynamic::from_float(0.0)));
+    let (truth, char) = (tag(Dynamic::TRUE), tag(Dynamic::from_char('a')));
+    let array = tag(Dynamic::from_array(vec![Dynamic::UNIT]));
+    let others = [
+        tag(Dynamic::from_blob(vec![1])),
+        tag(Dynamic::from_map(Map::new())),
+        tag(Dynamic::from("text")),
+        tag(Dynamic::from(FnPtr::new("f").ok()?)),
+        tag(Dynamic::from_int(1).into_shared()),
+        tag(Dynamic::from(0..1_i64)),
+    ];
+    let plain = [unit, int, float, char, truth];
+    let all: Vec<u8> = plain.iter().chain(&others).chain([&array]).copied().collect();
     let distinct = (0..all.len()).all(|at| all[at] < 64 && !all[..at].contains(&all[at]));
+    let (zero, no) = (made(unit, 1, &[0]), made(truth, bool_at, &[0]));
+    let agree = same && is_fresh(&zero) && zero.is_unit() && is_fresh(&no) && no.as_bool() == Ok(false);
     let (vec_pointer_at, vec_len_at) = vec_parts()?;
-    (agrees && distinct && boxed()).then_some(Layout {
-        unit: word(unit),
-        int: word(int),
-        float: word(float),
-        char: word(clean_char),
-        bool: word(no),
+    let aligned = char_at % 4 == 0;
+    (agree && distinct && aligned && boxed()).then_some(Layout {
+        unit: unit.into(),
+        int: int.into(),
+        float: float.into(),
+        char: char.into(),
+        bool: truth.into(),
         bool_at: i32::try_from(bool_at).ok()?,
         char_at: i32::try_from(char_at).ok()?,
         payload_at: i32::try_from(payload).ok()?,
-        array_tag: array[0],
+        array_tag: array,
         vec_pointer_at,
         vec_len_at,
         plain: plain.iter().fold(0, |mask, tag| mask | 1 << tag),

@@ -17,6 +17,18 @@ pub type SiteId = usize;
 pub struct Seen {
     pub name: ImmutableString,
     pub constant: bool,
+    /// It only takes a place in the scope, and no value belongs to it.
+    pub placeholder: bool,
+}
+
+impl Seen {
+    pub fn new(name: &str, constant: bool) -> Self {
+        Self { name: name.into(), constant, placeholder: false }
+    }
+
+    pub fn placeholder() -> Self {
+        Self { name: ImmutableString::new(), constant: false, placeholder: true }
+    }
 }
 
 /// An expression for the engine, and the names of the values it needs.

@@ -220,12 +220,12 @@ impl Lowering<'_> {
         let (root, seen) = match (variable, root) {
             (Some(variable), _) => {
                 let known = &self.variables[variable];
-                let seen = Seen { name: known.name.as_str().into(), constant: known.constant };
+                let seen = Seen::new(&known.name, known.constant);
                 (Root::Variable(variable), seen)
             }
             (None, root) => {
                 let value = self.expression(root)?;
-                (Root::Value(Box::new(value)), Seen { name: "$root".into(), constant: false })
+                (Root::Value(Box::new(value)), Seen::new("$root", false))
             }
         };
         Ok((root, [seen].into_iter().chain(operands(count)).collect()))
@@ -249,7 +249,7 @@ impl Lowering<'_> {
         let value = Box::new(self.expression(&sides.rhs)?);
         let (steps, lowered) = self.steps(&links)?;
         let (root, mut seen) = self.root(root, lowered.len())?;
-        seen.push(Seen { name: "$value".into(), constant: false });
+        seen.push(Seen::new("$value", false));
         let Stmt::Assignment(parts) = statement else { return self.fragment_of(statement) };
         let how = parts.0.clone();
         let replaced = BinaryExpr {

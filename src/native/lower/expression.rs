@@ -33,7 +33,7 @@ pub(super) fn operator(token: &Token) -> Option<Op> {
 
 /// Names for values that have none.
 pub(super) fn operands(count: usize) -> Vec<Seen> {
-    (0..count).map(|at| Seen { name: format!("${at}").into(), constant: false }).collect()
+    (0..count).map(|at| Seen::new(&format!("${at}"), false)).collect()
 }
 
 impl Lowering<'_> {

@@ -18,6 +18,8 @@ struct Mentions {
     names: Vec<(String, bool)>,
     refused: Option<Refusal>,
     returns: bool,
+    /// It captures variables by their places in the function's scope.
+    captures: bool,
 }
 
 impl Mentions {
@@ -74,7 +76,10 @@ impl Mentions {
             Some(ASTNode::Stmt(statement)) => match statement {
                 Stmt::FnCall(call, position) => self.call(call, *position),
                 Stmt::Assignment(parts) => self.by_reference(&parts.1.lhs),
-                Stmt::Share(names) => names.iter().for_each(|(name, _)| self.name(&name.name, false)),
+                Stmt::Share(names) => {
+                    self.captures = true;
+                    names.iter().for_each(|(name, _)| self.name(&name.name, false));
+                }
                 Stmt::Import(_, position) | Stmt::Export(_, position) => {
                     self.refuse("it imports or exports", *position);
                 }
@@ -123,8 +128,22 @@ impl Lowering<'_> {
             let Some(variable) = self.find(name) else { continue };
             let known = &mut self.variables[variable];
             known.exposed |= !read_only;
-            seen.push(Seen { name: name.as_str().into(), constant: known.constant });
-            variables.push(variable);
+            if !mentions.captures {
+                seen.push(Seen::new(name, known.constant));
+                variables.push(variable);
+            }
+        }
+        if mentions.captures {
+            // Places count from the end of the scope: it is filled as the parser saw it.
+            for (name, variable) in self.scope.iter().filter(|(name, _)| super::is_written(name)) {
+                let mentioned = mentions.names.iter().any(|(known, _)| known == name);
+                if mentioned && self.find(name) == Some(*variable) {
+                    seen.push(Seen::new(name, self.variables[*variable].constant));
+                    variables.push(*variable);
+                } else {
+                    seen.push(Seen::placeholder());
+                }
+            }
         }
         Ok((variables, seen, mentions.returns))
     }
@@ -160,7 +179,7 @@ impl Lowering<'_> {
             parts.2.expr = super::chain::named("$0", at);
         }
         let (variables, mut seen, returns) = self.seen(statement_mentions(&statement))?;
-        seen.insert(0, Seen { name: "$0".into(), constant: false });
+        seen.insert(0, Seen::new("$0", false));
         let site = self.statement_site(statement, seen);
         Ok(Fragment { variables, site, returns })
     }

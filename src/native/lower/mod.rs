@@ -34,6 +34,11 @@ pub(super) fn refuse<T>(reason: impl Into<String>, position: Position) -> Lowere
 /// The name of the variable that `this` is.
 const THIS: &str = "this";
 
+/// Whether a variable stands in the script.
+fn is_written(name: &str) -> bool {
+    name != THIS && !name.starts_with('$')
+}
+
 /// The functions of the program by name and arity.
 pub type Names = HashMap<(String, usize), usize>;
 
@@ -78,6 +83,20 @@ impl Lowering<'_> {
         let variable = self.variables.len();
         self.variables.push(Variable { name: name.to_owned(), constant, exposed: false });
         self.scope.push((name.to_owned(), variable));
+        variable
+    }
+
+    /// A `let`; one in the same block may take the place of an earlier one of its name.
+    fn declare_again(&mut self, name: &str, constant: bool, replaces: bool) -> VarId {
+        let place = self.scope.iter().rposition(|(known, _)| known == name).filter(|_| replaces);
+        let Some(place) = place else { return self.declare(name, constant) };
+        let old = self.scope[place].1;
+        if !constant && !self.variables[old].constant {
+            return old;
+        }
+        let variable = self.declare(name, constant);
+        self.scope.pop();
+        self.scope[place].1 = variable;
         variable
     }
 

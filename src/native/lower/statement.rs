@@ -18,7 +18,8 @@ impl Lowering<'_> {
                     return refuse("it exports a variable", *position);
                 }
                 let value = self.expression(&parts.1)?;
-                let variable = self.declare(&parts.0.name, options.contains(ASTFlags::CONSTANT));
+                let constant = options.contains(ASTFlags::CONSTANT);
+                let variable = self.declare_again(&parts.0.name, constant, parts.2.is_some());
                 Ok(Node::Let(variable, Box::new(value)))
             }
             Stmt::Assignment(parts) => self.assignment(statement, &parts.0, &parts.1),
@@ -75,12 +76,7 @@ impl Lowering<'_> {
                 self.scope.truncate(depth);
                 Ok(Node::Try(Box::new(body), caught, Box::new(handler), site))
             }
-            Stmt::Share(names) => {
-                // Places count from the end of the whole function's scope: here they are found by their names.
-                let mut names = names.clone();
-                names.iter_mut().for_each(|(_, place)| *place = None);
-                self.fragment_of(&Stmt::Share(names))
-            }
+            Stmt::Share(_) => self.fragment_of(statement),
             Stmt::Import(_, position) => refuse("it imports a module", *position),
             other => refuse("a statement that has no compiled form", other.position()),
         }

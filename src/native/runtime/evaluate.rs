@@ -31,14 +31,16 @@ pub fn evaluate(
     values: &mut [Dynamic],
     caches: Option<&mut Caches>,
 ) -> Ended {
-    let mut scope = Scope::with_capacity(values.len());
-    for (value, seen) in values.iter_mut().zip(&evaluated.seen) {
+    let mut scope = Scope::with_capacity(evaluated.seen.len());
+    let mut given = values.iter_mut();
+    for seen in &evaluated.seen {
         let name = seen.name.as_str();
-        if seen.constant {
-            scope.push_constant_dynamic(name, value.clone());
-        } else {
-            scope.push_dynamic(name, std::mem::take(value));
-        }
+        let value = if seen.placeholder { None } else { given.next() };
+        match value {
+            None => scope.push_dynamic(name, Dynamic::UNIT),
+            Some(value) if seen.constant => scope.push_constant_dynamic(name, value.clone()),
+            Some(value) => scope.push_dynamic(name, std::mem::take(value)),
+        };
     }
     let engine = run.engine;
     let mut own = std::mem::take(&mut run.caches);
@@ -49,7 +51,8 @@ pub fn evaluate(
         context.eval_expression_tree(&Expression::from(&evaluated.expression))
     };
     run.caches = own;
-    for (value, seen) in values.iter_mut().zip(&evaluated.seen).filter(|(_, seen)| !seen.constant) {
+    let seen = evaluated.seen.iter().filter(|seen| !seen.placeholder);
+    for (value, seen) in values.iter_mut().zip(seen).filter(|(_, seen)| !seen.constant) {
         if let Some(changed) = scope.get_mut(&seen.name) {
             *value = std::mem::take(changed);
         }

@@ -64,7 +64,7 @@ fn loops_and_what_they_give() {
         fn while_(n) { let i = 0; let s = 0; while i < n { s += i % 7; i += 1; } s }
         fn nothing(n) { while n > 0 { n -= 1 } }
         fn leaves(n) { let x = loop { n += 3; if n > 20 { break n * 2; } }; x + 1 }
-        fn until(n) { do { n += 1; if n == 3 { continue } } until n > 10; n }
+        fn until_ten(n) { do { n += 1; if n == 3 { continue } } until n > 10; n }
         fn ranges(n) { let s = 0; for i in 0..n { for j in i..=n { if j == 5 { continue } s += i * j } } s }
         fn counted(n) { let s = 0; for (i, k) in 3..n { s += i * 10 + k } s }
         fn early(n) { for i in 0..n { if i * i > 50 { return i } } -1 }
@@ -74,7 +74,7 @@ fn loops_and_what_they_give() {
         fn value(n) { let y = { let a = n; a * 2 }; y }
     ";
     for name in
-        ["while_", "nothing", "leaves", "until", "ranges", "counted", "early", "shadow", "mixed", "no_else", "value"]
+        ["while_", "nothing", "leaves", "until_ten", "ranges", "counted", "early", "shadow", "mixed", "no_else", "value"]
     {
         for n in [0, 1, 4, 11] {
             same(source, name, &[int(n)]);

@@ -40,11 +40,11 @@ fn maps() {
         fn wrong(n) { let m = #{}; m.x += n; m }
         fn keys(n) { let m = #{b: 1, a: 2}; let s = ""; for k in m.keys() { s += k } [s, m.values(), m.len()] }
         fn of_maps(n) { let a = [#{v: 1}, #{v: 2}]; for x in a { x.v = 9 } a[1].v = n; a }
-        fn is(n) { let m = #{a: n}; m.a?.b }
-        fn or(n) { let m = #{}; m.a ?? n }
+        fn maybe(n) { let m = #{a: n}; m.a?.b }
+        fn or_else(n) { let m = #{}; m.a ?? n }
     "#;
     for name in
-        ["count", "nested", "missing", "missing_deep", "grow", "wrong", "keys", "of_maps", "is", "or"]
+        ["count", "nested", "missing", "missing_deep", "grow", "wrong", "keys", "of_maps", "maybe", "or_else"]
     {
         same(source, name, &[int(4)]);
     }
