@@ -7,12 +7,12 @@ use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, FnArgsVec, NativeCallCon
 
 use super::enter;
 use super::forms::{Entry, Forms};
-use super::infer::{Key, Type};
 use super::ir::Function;
 use super::layout;
 use super::lower::Refusal;
 use super::program::Program;
 use super::runtime::{Closures, Run};
+use super::types::{Key, Type};
 
 /// What compiled code may take.
 #[derive(Clone, Copy, Debug)]

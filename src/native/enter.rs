@@ -27,10 +27,13 @@ pub fn lend(
     function: &Function,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let before = usize::from(this.is_some());
-    let is_scalar = |value: &Dynamic| value.is_int() || value.is_float() || value.is_bool() || value.is_char();
+    let is_scalar =
+        |value: &Dynamic| value.is_int() || value.is_float() || value.is_bool() || value.is_char();
     let copied = |at: usize| !function.lends[before + at] && !is_scalar(arguments[at]);
     let mut copies: FnArgsVec<Dynamic> = FnArgsVec::new();
-    copies.extend((0..arguments.len()).map(|at| if copied(at) { arguments[at].clone() } else { Dynamic::UNIT }));
+    copies.extend(
+        (0..arguments.len()).map(|at| if copied(at) { arguments[at].clone() } else { Dynamic::UNIT }),
+    );
     let mut pointers: FnArgsVec<*mut Dynamic> = this.into_iter().map(std::ptr::from_mut).collect();
     for (at, copy) in copies.iter_mut().enumerate() {
         pointers.push(if copied(at) { copy } else { std::ptr::from_ref(arguments[at]).cast_mut() });

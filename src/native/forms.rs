@@ -12,11 +12,12 @@ use cranelift_module::FuncId;
 
 use super::codegen::machine::Machine;
 use super::codegen::{self, Surroundings};
-use super::infer::{self, Form, Found, Functions, Key, Type};
+use super::infer;
 use super::ir::Function;
 use super::layout::layout;
 use super::program::Program;
 use super::site::SiteId;
+use super::types::{Form, Found, Functions, Key, Type};
 
 /// The address of a thunk, see [`codegen::thunk`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

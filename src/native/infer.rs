@@ -5,92 +5,10 @@
 //! 2. A variable of a static type holds values of that type alone, whatever path was taken; all else is `Any`.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
-use super::ir::{Chain, Function, Node, Op, Root, VarId};
+use super::ir::{Chain, Node, Root, VarId};
 use super::numeric;
-
-/// A static type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Type {
-    /// No value: what stands here ends elsewhere.
-    Never,
-    Unit,
-    Bool,
-    Char,
-    Int,
-    Float,
-    /// A value of any type, in memory.
-    Any,
-}
-
-impl Type {
-    pub fn join(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Never, one) | (one, Self::Never) => one,
-            (one, two) if one == two => one,
-            _ => Self::Any,
-        }
-    }
-
-    pub const fn is_number(self) -> bool {
-        matches!(self, Self::Int | Self::Float)
-    }
-}
-
-/// A function and the types of its arguments.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Key {
-    pub function: usize,
-    pub parameters: Vec<Type>,
-}
-
-/// What was found about a form of a function.
-#[derive(Clone, Debug)]
-pub struct Form {
-    pub variables: Vec<Type>,
-    pub result: Type,
-}
-
-/// Forms that belong together, and the place of each in the list.
-pub struct Found {
-    pub forms: Vec<(Key, Form)>,
-    pub places: HashMap<Key, usize>,
-}
-
-/// Where functions come from, lowered when they are first needed.
-pub trait Functions {
-    /// None if the function stays with the interpreter.
-    fn lowered(&self, function: usize) -> Option<Rc<Function>>;
-    /// Whether the program defines a function of this name, whatever its arity.
-    fn defines(&self, name: &str) -> bool;
-    /// The result of a form that exists already.
-    fn result(&self, key: &Key) -> Option<Type>;
-}
-
-/// The type of `left op right`.
-pub fn binary(op: Op, left: Type, right: Type) -> Type {
-    if left == Type::Never || right == Type::Never {
-        return Type::Never;
-    }
-    if op.compares() {
-        return Type::Bool;
-    }
-    let bits = matches!(op, Op::And | Op::Or | Op::Xor);
-    match (left, right) {
-        (Type::Int, Type::Int) => Type::Int,
-        (Type::Bool, Type::Bool) if bits => Type::Bool,
-        (left, right)
-            if left.is_number()
-                && right.is_number()
-                && !bits
-                && !matches!(op, Op::ShiftLeft | Op::ShiftRight) =>
-        {
-            Type::Float
-        }
-        _ => Type::Any,
-    }
-}
+use super::types::{Form, Found, Functions, Key, Type, binary};
 
 /// Finds the types of a form and of all forms it calls that don't exist yet.
 pub fn infer(functions: &dyn Functions, first: Key) -> Found {
@@ -292,7 +210,7 @@ impl<'a> Pass<'a> {
                 let body = self.node(body);
                 body.join(self.node(branch))
             }
-            Node::While(condition, body, _) => {
+            Node::While(condition, body) => {
                 let start = match condition {
                     None => Type::Never,
                     Some((condition, _)) => {
@@ -363,7 +281,7 @@ impl<'a> Pass<'a> {
                 }
                 Type::Never
             }
-            Node::Try(body, caught, handler, _) => {
+            Node::Try(body, caught, handler) => {
                 let body = self.node(body);
                 if let Some(caught) = caught {
                     self.raise(*caught, Type::Any);
@@ -385,7 +303,11 @@ impl<'a> Pass<'a> {
                 None => Type::Never,
             },
             Node::Get(chain) => {
-                if self.chain(chain) { Type::Any } else { Type::Never }
+                if self.chain(chain) {
+                    Type::Any
+                } else {
+                    Type::Never
+                }
             }
             Node::Set(chain, _, value) => {
                 let value = self.node(value);
@@ -401,9 +323,7 @@ impl<'a> Pass<'a> {
                 }
                 self.method(chain, name, *count)
             }
-            Node::Text(nodes, _) | Node::Array(nodes) => {
-                self.all(nodes).map_or(Type::Never, |_| Type::Any)
-            }
+            Node::Text(nodes, _) | Node::Array(nodes) => self.all(nodes).map_or(Type::Never, |_| Type::Any),
             Node::Map(_, entries) => {
                 let types = entries.iter().map(|(_, value)| self.node(value));
                 let ends = types.fold(false, |ends, kind| ends | (kind == Type::Never));

@@ -100,9 +100,9 @@ pub enum Node {
     Logic(bool, Vec<(Node, SiteId)>),
     Coalesce(Vec<Node>),
     If(Box<Node>, SiteId, Box<Node>, Box<Node>),
-    While(Option<(Box<Node>, SiteId)>, Box<Node>, SiteId),
+    While(Option<(Box<Node>, SiteId)>, Box<Node>),
     /// `do`; the bool is the value of the condition that goes on.
-    Do(Box<Node>, Box<Node>, SiteId, bool, SiteId),
+    Do(Box<Node>, Box<Node>, SiteId, bool),
     /// `for variable, counter in from..to`.
     Range(VarId, Option<VarId>, Box<(Node, Node)>, bool, Box<Node>, SiteId),
     Each(Box<Each>),
@@ -111,7 +111,7 @@ pub enum Node {
     Continue,
     Return(Option<Box<Node>>),
     Throw(Option<Box<Node>>, SiteId),
-    Try(Box<Node>, Option<VarId>, Box<Node>, SiteId),
+    Try(Box<Node>, Option<VarId>, Box<Node>),
     /// A call of a function of the program.
     Call(usize, Vec<Node>, SiteId),
     /// A native function in function-call style.
@@ -138,7 +138,6 @@ pub struct Each {
     pub body: Node,
     /// The loop over a value named `$0`, for what has an iterator of its own.
     pub whole: Fragment,
-    pub site: SiteId,
 }
 
 /// Evaluated by the engine, with these variables in its scope.

@@ -91,7 +91,7 @@ pub fn visit(node: &Node, see: &mut dyn FnMut(&Node)) {
         Node::If(condition, _, body, branch) => {
             [condition, body, branch].into_iter().for_each(|node| visit(node, see));
         }
-        Node::While(condition, body, _) => {
+        Node::While(condition, body) => {
             if let Some((condition, _)) = condition {
                 visit(condition, see);
             }
@@ -124,7 +124,7 @@ pub fn visit(node: &Node, see: &mut dyn FnMut(&Node)) {
                 visit(value, see);
             }
         }
-        Node::Try(body, _, handler, _) => {
+        Node::Try(body, _, handler) => {
             visit(body, see);
             visit(handler, see);
         }

@@ -22,5 +22,6 @@ mod site;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod types;
 
 pub use cache::{Compiler, Limits, Outcome, State};

@@ -1,9 +1,9 @@
 //! The numeric standard functions that are compiled in line, while they are the built-in ones.
 
-use super::infer::Type;
+use super::types::Type;
 
 /// A standard function on numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Standard {
     Sqrt,
     Floor,

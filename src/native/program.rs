@@ -7,10 +7,10 @@ use std::rc::Rc;
 use rhai::{AST, ImmutableString};
 
 use super::collect::{self, Head};
-use super::infer::{Functions, Key, Type};
 use super::ir::Function;
 use super::lower::{self, Names, Refusal};
 use super::site::Pool;
+use super::types::{Functions, Key, Type};
 
 type Lowered = Option<Result<Rc<Function>, Refusal>>;
 
@@ -60,7 +60,8 @@ impl Program {
             return known.clone();
         }
         let head = &self.heads[function];
-        let lowered = lower::function(head, &head.body(), &self.names, &mut self.pool.borrow_mut()).map(Rc::new);
+        let lowered =
+            lower::function(head, &head.body(), &self.names, &mut self.pool.borrow_mut()).map(Rc::new);
         self.functions.borrow_mut()[function] = Some(lowered.clone());
         lowered
     }

@@ -6,12 +6,12 @@ use cranelift_module::Module;
 
 use super::value::{Place, Val, flags};
 use super::{Generator, Storage};
-use crate::native::infer::{Key, Type};
 use crate::native::ir::{Fragment, Node, Root};
 use crate::native::lend;
 use crate::native::numeric;
 use crate::native::runtime::{self, Helper};
 use crate::native::site::SiteId;
+use crate::native::types::{Key, Type};
 
 /// Whether evaluating a node changes no variable of the function.
 fn changes_nothing(node: &Node) -> bool {
@@ -299,7 +299,8 @@ impl Generator<'_, '_> {
     /// The interpreter calls a function that is refused.
     fn call_by_engine(&mut self, site: SiteId, values: Vec<Val>) -> Val {
         let slot = self.temporary();
-        let values: Vec<Val> = values.into_iter().map(|value| Val::Any(Place::Own(self.owned(value)))).collect();
+        let values: Vec<Val> =
+            values.into_iter().map(|value| Val::Any(Place::Own(self.owned(value)))).collect();
         self.evaluate(site, &values, Place::Own(slot));
         for value in values.into_iter().rev() {
             self.release(value);

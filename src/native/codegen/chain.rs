@@ -9,12 +9,12 @@ use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 
 use super::value::{Place, Val, flags};
 use super::{Generator, Storage};
-use crate::native::infer::Type;
 use crate::native::ir::{Chain, Node, Op, Root, Step};
 use crate::native::lend;
 use crate::native::numeric;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
+use crate::native::types::Type;
 
 /// Where a walk begins.
 struct Start {
@@ -129,7 +129,14 @@ impl Generator<'_, '_> {
         }
     }
 
-    pub fn walk(&mut self, from: Place, steps: &[Step], operands: &[Val], slow: Block, item: Helper) -> Value {
+    pub fn walk(
+        &mut self,
+        from: Place,
+        steps: &[Step],
+        operands: &[Val],
+        slow: Block,
+        item: Helper,
+    ) -> Value {
         let mut pointer = self.pointer(from);
         for step in steps {
             pointer = self.step(pointer, step, operands, slow, item);
@@ -155,7 +162,8 @@ impl Generator<'_, '_> {
         let out = Place::Own(slot);
         let (slow, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
-        let pointer = self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow, Helper::Item);
+        let pointer =
+            self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow, Helper::Item);
         self.put(out, Val::Any(Place::Lent(pointer)));
         self.b.ins().jump(done, &[]);
         let (live, free) = (self.live.clone(), self.free.clone());
@@ -272,7 +280,19 @@ impl Generator<'_, '_> {
         let arguments = [receiver].into_iter().chain(start.operands[steps_operands..].iter().copied());
         let arguments: Vec<Val> = self.given(arguments.collect());
         let lent = matches!(start.root, Val::Any(Place::Lent(_)));
+        let pushed = self.b.create_block();
+        if ours && name == "push" && count == 1 && !lent {
+            let Val::Any(place) = arguments[1] else { return Val::Never };
+            let item = self.pointer(place);
+            let well = self.asked(Helper::Push, &[pointer, item]);
+            self.write(out, Val::Unit);
+            let other = self.b.create_block();
+            self.b.ins().brif(well, pushed, &[], other, &[]);
+            self.b.switch_to_block(other);
+        }
         self.call_native(site, &arguments, lent, out);
+        self.b.ins().jump(pushed, &[]);
+        self.b.switch_to_block(pushed);
         for (at, value) in arguments.into_iter().enumerate().skip(1) {
             if !matches!(start.operands[steps_operands + at - 1], Val::Any(Place::Own(_))) {
                 self.release(value);

@@ -6,10 +6,10 @@ use cranelift_frontend::Variable;
 
 use super::value::{Place, Val};
 use super::{Generator, Storage};
-use crate::native::infer::Type;
 use crate::native::ir::{Node, Op};
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
+use crate::native::types::Type;
 
 /// Where an operator's result goes.
 #[derive(Clone, Copy)]
@@ -75,7 +75,9 @@ impl Generator<'_, '_> {
     fn on_any(&mut self, op: Op, left: Val, right: Val, site: SiteId, target: Target) {
         let done = self.b.create_block();
         for kind in [Type::Int, Type::Float] {
-            if kind == Type::Float && matches!(op, Op::And | Op::Or | Op::Xor | Op::ShiftLeft | Op::ShiftRight) {
+            if kind == Type::Float
+                && matches!(op, Op::And | Op::Or | Op::Xor | Op::ShiftLeft | Op::ShiftRight)
+            {
                 continue;
             }
             let Some(test) = self.both(left, right, kind) else { continue };
@@ -173,7 +175,9 @@ impl Generator<'_, '_> {
         let done = self.b.create_block();
         let target = Val::Any(place);
         for kind in [Type::Int, Type::Float] {
-            if kind == Type::Float && matches!(op, Op::And | Op::Or | Op::Xor | Op::ShiftLeft | Op::ShiftRight) {
+            if kind == Type::Float
+                && matches!(op, Op::And | Op::Or | Op::Xor | Op::ShiftLeft | Op::ShiftRight)
+            {
                 continue;
             }
             let Some(Some(test)) = self.both(target, value, kind) else { continue };

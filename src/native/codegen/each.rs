@@ -5,11 +5,11 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 
 use super::value::{Place, Val, flags};
 use super::{Generator, Storage};
-use crate::native::infer::Type;
 use crate::native::ir::{Each, Node, Root};
 use crate::native::lend;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
+use crate::native::types::Type;
 
 impl Generator<'_, '_> {
     /// A bound of a range as a number; anything else is an error.

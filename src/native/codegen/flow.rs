@@ -4,10 +4,10 @@ use cranelift_codegen::ir::{Block, InstBuilder};
 
 use super::value::{Place, Val};
 use super::{Generator, Loop, Outcome, Storage};
-use crate::native::infer::Type;
 use crate::native::ir::Node;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
+use crate::native::types::Type;
 
 impl Generator<'_, '_> {
     pub fn block(&mut self, nodes: &[Node], ended: &[usize]) -> Val {
@@ -75,7 +75,14 @@ impl Generator<'_, '_> {
         }
     }
 
-    pub fn branch(&mut self, whole: &Node, condition: &Node, site: SiteId, body: &Node, branch: &Node) -> Val {
+    pub fn branch(
+        &mut self,
+        whole: &Node,
+        condition: &Node,
+        site: SiteId,
+        body: &Node,
+        branch: &Node,
+    ) -> Val {
         let condition = self.node(condition);
         if matches!(condition, Val::Never) {
             return condition;
@@ -134,7 +141,14 @@ impl Generator<'_, '_> {
         self.delivered(outcome, kind)
     }
 
-    pub fn do_loop(&mut self, whole: &Node, body: &Node, condition: &Node, site: SiteId, goes_on: bool) -> Val {
+    pub fn do_loop(
+        &mut self,
+        whole: &Node,
+        body: &Node,
+        condition: &Node,
+        site: SiteId,
+        goes_on: bool,
+    ) -> Val {
         let kind = self.kind(whole);
         let (outcome, head, ends) = self.enter(kind);
         self.b.ins().jump(head, &[]);

@@ -12,11 +12,11 @@ use cranelift_module::{FuncId, Module};
 use super::machine::Machine;
 use super::value::{Place, Val, flags, machine};
 use super::{Generator, Outcome, Storage, Surroundings};
-use crate::native::infer::{Form, Key, Type};
 use crate::native::ir::{Function, Node};
 use crate::native::layout::Layout;
 use crate::native::lend;
 use crate::native::runtime::Helper;
+use crate::native::types::{Form, Key, Type};
 
 /// Compiles a form as `id`. False if the code generator refuses it.
 pub fn generate(
@@ -364,10 +364,8 @@ impl Generator<'_, '_> {
             Node::Logic(all, operands) => self.logic(*all, operands),
             Node::Coalesce(nodes) => self.coalesce(nodes),
             Node::If(condition, site, body, branch) => self.branch(node, condition, *site, body, branch),
-            Node::While(condition, body, _) => self.while_loop(node, condition.as_ref(), body),
-            Node::Do(body, condition, site, goes_on, _) => {
-                self.do_loop(node, body, condition, *site, *goes_on)
-            }
+            Node::While(condition, body) => self.while_loop(node, condition.as_ref(), body),
+            Node::Do(body, condition, site, goes_on) => self.do_loop(node, body, condition, *site, *goes_on),
             Node::Range(variable, counter, bounds, closed, body, site) => {
                 self.range(node, (*variable, *counter), bounds, *closed, body, *site)
             }
@@ -377,7 +375,7 @@ impl Generator<'_, '_> {
             Node::Continue => self.next_turn(),
             Node::Return(value) => self.return_value(value.as_deref()),
             Node::Throw(value, site) => self.throw(value.as_deref(), *site),
-            Node::Try(body, caught, handler, _) => self.attempt(node, body, *caught, handler),
+            Node::Try(body, caught, handler) => self.attempt(node, body, *caught, handler),
             Node::Call(function, arguments, site) => self.call(*function, arguments, *site),
             Node::Native(name, arguments, site) => self.native(name, arguments, *site),
             Node::Get(chain) => self.get(chain),

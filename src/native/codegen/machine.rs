@@ -12,8 +12,8 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
 
 use super::value::machine;
-use crate::native::infer::Type;
 use crate::native::runtime::{Helper, Part};
+use crate::native::types::Type;
 
 /// See the head of this file.
 pub struct Machine {

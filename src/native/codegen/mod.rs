@@ -32,14 +32,14 @@ use cranelift_frontend::{FunctionBuilder, Variable};
 pub use function::{generate, thunk};
 use value::{Place, Val};
 
-use super::infer::{Form, Key, Type};
 use super::ir::{Function, Node};
 use super::layout::Layout;
 use super::runtime::Helper;
 use super::site::SiteId;
+use super::types::{Form, Key, Type};
 
 /// What surrounds a form while it is generated.
-pub trait Surroundings: super::infer::Functions {
+pub trait Surroundings: super::types::Functions {
     /// The address of a site.
     fn site(&self, site: SiteId) -> i64;
     /// The address of a constant.
@@ -161,7 +161,7 @@ impl Generator<'_, '_> {
     /// The static type of a node's value.
     fn kind(&self, node: &Node) -> Type {
         let (results, places) = self.around.types();
-        let functions: &dyn super::infer::Functions = self.around;
+        let functions: &dyn super::types::Functions = self.around;
         super::infer::Pass::looking(functions, results, places, self.form.clone()).node(node)
     }
 }

@@ -94,11 +94,7 @@ impl Generator<'_, '_> {
                     let wrong = self.b.ins().band(one, smallest);
                     self.guard(wrong, site, [left, right]);
                 }
-                if op == Op::Divide {
-                    self.b.ins().sdiv(left, right)
-                } else {
-                    self.b.ins().srem(left, right)
-                }
+                if op == Op::Divide { self.b.ins().sdiv(left, right) } else { self.b.ins().srem(left, right) }
             }
             Op::And => self.b.ins().band(left, right),
             Op::Or => self.b.ins().bor(left, right),

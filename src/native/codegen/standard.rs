@@ -5,10 +5,10 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::Generator;
 use super::value::{Place, Val};
-use crate::native::infer::Type;
 use crate::native::numeric::Standard;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
+use crate::native::types::Type;
 
 impl Generator<'_, '_> {
     /// A standard function on static numbers. The site is for its errors.
@@ -48,7 +48,7 @@ impl Generator<'_, '_> {
             Standard::IsNan => self.b.ins().fcmp(FloatCC::Unordered, one, one),
             Standard::Odd | Standard::Even => {
                 let bit = self.b.ins().band_imm_u(one, 1);
-                let wanted = i64::from(function == Standard::Odd);
+                let wanted = i64::from(matches!(function, Standard::Odd));
                 self.b.ins().icmp_imm_u(IntCC::Equal, bit, wanted)
             }
             Standard::Zero => self.b.ins().icmp_imm_s(IntCC::Equal, one, 0),
@@ -72,11 +72,7 @@ impl Generator<'_, '_> {
 
     /// A function of the mathematics library by its address, through a helper, as its convention is Rust's.
     fn library(&mut self, address: usize, operands: &[Value]) -> Value {
-        let helper = if operands.len() == 1 {
-            Helper::Float1
-        } else {
-            Helper::Float2
-        };
+        let helper = if operands.len() == 1 { Helper::Float1 } else { Helper::Float2 };
         let function = self.b.ins().iconst(types::I64, address as i64);
         let arguments: Vec<Value> = [function].into_iter().chain(operands.iter().copied()).collect();
         self.asked(helper, &arguments)

@@ -5,10 +5,10 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::Generator;
 use super::value::{Place, Val};
-use crate::native::infer::Type;
 use crate::native::ir::Node;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
+use crate::native::types::Type;
 
 impl Generator<'_, '_> {
     /// The value as a condition, which is used up; what is no bool is an error.

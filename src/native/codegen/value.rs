@@ -10,8 +10,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 
 use super::Generator;
-use crate::native::infer::Type;
 use crate::native::runtime::Helper;
+use crate::native::types::Type;
 
 /// A value of a static type, or the place of one of any type.
 #[derive(Clone, Copy, Debug)]

@@ -141,10 +141,8 @@ impl Lowering<'_> {
         for (argument, seen) in replaced.args.iter_mut().zip(&seen[1..]) {
             *argument = named(&seen.name, argument.start_position());
         }
-        let sides = BinaryExpr {
-            lhs: named("$0", position),
-            rhs: Expr::MethodCall(Box::new(replaced), position),
-        };
+        let sides =
+            BinaryExpr { lhs: named("$0", position), rhs: Expr::MethodCall(Box::new(replaced), position) };
         let expression = Expr::Dot(Box::new(sides), rhai::ASTFlags::empty(), position);
         let evaluated = Evaluated { expression, seen };
         let site = self.pool.site(position, What::Native(call.name.clone(), true, evaluated));

@@ -63,7 +63,9 @@ impl Mentions {
         match path.last() {
             Some(ASTNode::Expr(expression)) => match expression {
                 Expr::Variable(parts, ..) => self.name(&parts.1, true),
-                Expr::ThisPtr(position) => self.refuse("it uses `this` where the engine has to evaluate it", *position),
+                Expr::ThisPtr(position) => {
+                    self.refuse("it uses `this` where the engine has to evaluate it", *position)
+                }
                 Expr::FnCall(call, position) | Expr::MethodCall(call, position) => {
                     self.call(call, *position);
                 }

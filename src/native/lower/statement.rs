@@ -29,21 +29,19 @@ impl Lowering<'_> {
                 let branch = self.block(parts.branch.statements())?;
                 Ok(Node::If(condition.0, condition.1, Box::new(body), Box::new(branch)))
             }
-            Stmt::While(parts, position) => {
-                let site = self.pool.site(*position, What::Plain);
+            Stmt::While(parts, _) => {
                 let condition = match &parts.expr {
                     Expr::Unit(..) | Expr::BoolConstant(true, ..) => None,
                     condition => Some(self.condition(condition)?),
                 };
                 let body = self.turn(parts.body.statements())?;
-                Ok(Node::While(condition, Box::new(body), site))
+                Ok(Node::While(condition, Box::new(body)))
             }
-            Stmt::Do(parts, options, position) => {
-                let site = self.pool.site(*position, What::Plain);
+            Stmt::Do(parts, options, _) => {
                 let body = self.turn(parts.body.statements())?;
                 let (condition, no_bool) = self.condition(&parts.expr)?;
                 let goes_on = !options.contains(ASTFlags::NEGATED);
-                Ok(Node::Do(Box::new(body), condition, no_bool, goes_on, site))
+                Ok(Node::Do(Box::new(body), condition, no_bool, goes_on))
             }
             Stmt::For(..) => self.each(statement),
             Stmt::Switch(parts, _) => self.switch(statement, &parts.0, &parts.1),
@@ -64,8 +62,7 @@ impl Lowering<'_> {
                 }
                 Ok(Node::Return(value))
             }
-            Stmt::TryCatch(parts, position) => {
-                let site = self.pool.site(*position, What::Plain);
+            Stmt::TryCatch(parts, _) => {
                 let body = self.block(parts.body.statements())?;
                 let depth = self.scope.len();
                 let caught = match &parts.expr {
@@ -74,7 +71,7 @@ impl Lowering<'_> {
                 };
                 let handler = self.block(parts.branch.statements())?;
                 self.scope.truncate(depth);
-                Ok(Node::Try(Box::new(body), caught, Box::new(handler), site))
+                Ok(Node::Try(Box::new(body), caught, Box::new(handler)))
             }
             Stmt::Share(_) => self.fragment_of(statement),
             Stmt::Import(_, position) => refuse("it imports a module", *position),
@@ -95,7 +92,6 @@ impl Lowering<'_> {
     fn each(&mut self, statement: &Stmt) -> Lowered<Node> {
         let Stmt::For(parts, position) = statement else { return self.fragment_of(statement) };
         let (variable, counter, flow) = &**parts;
-        let site = self.pool.site(*position, What::Plain);
         let bounds = match &flow.expr {
             Expr::FnCall(call, at) if call.args.len() == 2 && !call.is_qualified() => {
                 self.bounds(call, *at)?
@@ -126,19 +122,13 @@ impl Lowering<'_> {
         let variable = self.declare(&variable.name, false);
         let body = self.turn(flow.body.statements())?;
         self.scope.truncate(depth);
-        Ok(Node::Each(Box::new(Each { variable, counter, iterable, body, whole, site })))
+        Ok(Node::Each(Box::new(Each { variable, counter, iterable, body, whole })))
     }
 
-    fn switch(
-        &mut self,
-        statement: &Stmt,
-        subject: &Expr,
-        table: &SwitchCasesCollection,
-    ) -> Lowered<Node> {
+    fn switch(&mut self, statement: &Stmt, subject: &Expr, table: &SwitchCasesCollection) -> Lowered<Node> {
         let values = table.cases.values().map(|case| &case.value);
-        let plain = |value: &rhai::Dynamic| {
-            value.is_int() || value.is_char() || value.is_bool() || value.is_string()
-        };
+        let plain =
+            |value: &rhai::Dynamic| value.is_int() || value.is_char() || value.is_bool() || value.is_string();
         if !values.clone().all(plain) {
             return self.fragment_of(statement);
         }

@@ -107,7 +107,8 @@ pub fn caught(run: &mut Run, wanted: bool) -> Option<Dynamic> {
 /// An error leaves a handler: an empty `throw` raises again what was caught.
 pub fn failed_handler(run: &mut Run) {
     let Some(mut original) = run.caught.pop() else { return };
-    let again = matches!(run.error.as_deref(), Some(EvalAltResult::ErrorRuntime(value, _)) if value.is_unit());
+    let again =
+        matches!(run.error.as_deref(), Some(EvalAltResult::ErrorRuntime(value, _)) if value.is_unit());
     if again {
         let position = run.error.as_ref().map_or(Position::NONE, |error| error.position());
         original.set_position(position);

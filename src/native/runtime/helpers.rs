@@ -2,9 +2,13 @@
 //!
 //! Pointers follow invariants 1 and 2 of the folder.
 
-use rhai::{Array, Dynamic, FnArgsVec, ImmutableString};
+use rhai::{Dynamic, FnArgsVec, ImmutableString};
 
+use super::arithmetic::{
+    float_1, float_2, float_modulo, float_power, power, power_fails, shift_left, shift_right,
+};
 use super::evaluate::{Ended, evaluate};
+use super::walking::{character, item, item_there, item_to_set, iterable, length, push};
 use super::{Run, attempt, native, operate, text};
 use crate::native::site::{Evaluated, Site, What};
 
@@ -60,6 +64,7 @@ helpers! {
     ItemThere = item_there(Word Word) -> Word;
     ItemToSet = item_to_set(Word Word) -> Word;
     Character = character(Word Word Word) -> Word;
+    Push = push(Word Word) -> Word;
     Length = length(Word) -> Word;
     Iterable = iterable(Word) -> Word;
     Same = same(Word Word) -> Word;
@@ -292,99 +297,6 @@ extern "C" fn truth(run: &mut Run, site: &Site, found: &Dynamic) -> i64 {
     }
 }
 
-/// A value that a map has no entry for. It is only read.
-static NOTHING: Nothing = Nothing(Dynamic::UNIT);
-
-struct Nothing(Dynamic);
-
-// SAFETY: a unit owns nothing, and nobody writes to it.
-unsafe impl Sync for Nothing {}
-
-/// A map's entry to read, or `()`; 0 if the engine is to look.
-extern "C" fn item(from: &Dynamic, key: &Dynamic) -> *const Dynamic {
-    let (Ok(name), false) = (key.as_immutable_string_ref(), from.is_shared()) else { return std::ptr::null() };
-    match from.as_map_ref() {
-        Ok(map) => map.get(name.as_str()).map_or(&raw const NOTHING.0, std::ptr::from_ref),
-        Err(_) => std::ptr::null(),
-    }
-}
-
-/// A map's entry to go on from; 0 if there is none.
-extern "C" fn item_there(from: &mut Dynamic, key: &Dynamic) -> *mut Dynamic {
-    let (Ok(name), false) = (key.as_immutable_string_ref(), from.is_shared()) else {
-        return std::ptr::null_mut();
-    };
-    match from.as_map_mut() {
-        Ok(mut map) => map.get_mut(name.as_str()).map_or(std::ptr::null_mut(), std::ptr::from_mut),
-        Err(_) => std::ptr::null_mut(),
-    }
-}
-
-/// A map's entry to write to, made if need be; 0 if the engine is to write.
-extern "C" fn item_to_set(from: &mut Dynamic, key: &Dynamic) -> *mut Dynamic {
-    let Ok(name) = key.as_immutable_string_ref() else { return std::ptr::null_mut() };
-    if from.is_shared() || from.is_read_only() {
-        return std::ptr::null_mut();
-    }
-    let Ok(mut map) = from.as_map_mut() else { return std::ptr::null_mut() };
-    if let Some(found) = map.get_mut(name.as_str()) {
-        return found;
-    }
-    map.entry(name.as_str().into()).or_insert(Dynamic::UNIT)
-}
-
-/// A character of a string; 0 if there is none or this is no string.
-extern "C" fn character(from: &Dynamic, index: &Dynamic, out: *mut Dynamic) -> i64 {
-    let (Ok(text), Ok(index), false) = (from.as_immutable_string_ref(), index.as_int(), from.is_shared()) else {
-        return 0;
-    };
-    let at = usize::try_from(index.unsigned_abs()).unwrap_or(usize::MAX);
-    let found = match index {
-        0.. if text.is_ascii() => text.as_bytes().get(at).map(|byte| char::from(*byte)),
-        0.. => text.chars().nth(at),
-        _ => text.chars().rev().nth(at - 1),
-    };
-    let Some(found) = found else { return 0 };
-    // SAFETY: the result's place is plain.
-    unsafe { out.write(Dynamic::from_char(found)) };
-    1
-}
-
-/// The length of what has one here, else -1.
-extern "C" fn length(of: &Dynamic) -> i64 {
-    if of.is_shared() {
-        return -1;
-    }
-    let found = if let Ok(array) = of.as_array_ref() {
-        array.len()
-    } else if let Ok(text) = of.as_immutable_string_ref() {
-        if text.is_ascii() { text.len() } else { text.chars().count() }
-    } else if let Ok(map) = of.as_map_ref() {
-        if map.contains_key("len") {
-            return -1;
-        }
-        map.len()
-    } else if let Ok(blob) = of.as_blob_ref() {
-        blob.len()
-    } else {
-        return -1;
-    };
-    i64::try_from(found).unwrap_or(-1)
-}
-
-/// Makes an array of what is iterated here; 0 if only the engine can.
-extern "C" fn iterable(of: &mut Dynamic) -> i64 {
-    if of.is_shared() {
-        *of = of.flatten_clone();
-    }
-    let characters: Option<Array> =
-        of.as_immutable_string_ref().ok().map(|text| text.chars().map(Dynamic::from_char).collect());
-    if let Some(characters) = characters {
-        *of = Dynamic::from_array(characters);
-    }
-    i64::from(of.is_array())
-}
-
 extern "C" fn same(found: &Dynamic, constant: &Dynamic) -> i64 {
     i64::from(operate::same(found, constant))
 }
@@ -467,45 +379,4 @@ extern "C" fn end_handler(run: &mut Run) {
 
 extern "C" fn failed_handler(run: &mut Run) {
     attempt::failed_handler(run);
-}
-
-extern "C" fn shift_left(x: i64, y: i64) -> i64 {
-    match y {
-        0..=63 => x << y,
-        64.. => 0,
-        _ => shift_right(x, y.checked_abs().unwrap_or(i64::MAX)),
-    }
-}
-
-extern "C" fn shift_right(x: i64, y: i64) -> i64 {
-    match y {
-        0..=63 => x >> y,
-        // As the engine does: by all bits that the count of 32 leaves.
-        64.. => x.wrapping_shr(u32::MAX),
-        _ => shift_left(x, y.checked_abs().unwrap_or(i64::MAX)),
-    }
-}
-
-extern "C" fn power_fails(x: i64, y: i64) -> i64 {
-    i64::from(u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).is_none())
-}
-
-extern "C" fn power(x: i64, y: i64) -> i64 {
-    u32::try_from(y).ok().and_then(|y| x.checked_pow(y)).unwrap_or(0)
-}
-
-extern "C" fn float_modulo(x: f64, y: f64) -> f64 {
-    x % y
-}
-
-extern "C" fn float_power(x: f64, y: f64) -> f64 {
-    x.powf(y)
-}
-
-extern "C" fn float_1(function: fn(f64) -> f64, x: f64) -> f64 {
-    function(x)
-}
-
-extern "C" fn float_2(function: fn(f64, f64) -> f64, x: f64, y: f64) -> f64 {
-    function(x, y)
 }

@@ -76,11 +76,13 @@ pub fn call(
         Known::Map => over(run, level, site, "map", &array, &arguments[0], &mut |result, _, value| {
             result.push(value);
         }),
-        Known::Filter => over(run, level, site, "filter", &array, &arguments[0], &mut |result, item, value| {
-            if value.as_bool().unwrap_or(false) {
-                result.push(item.clone());
-            }
-        }),
+        Known::Filter => {
+            over(run, level, site, "filter", &array, &arguments[0], &mut |result, item, value| {
+                if value.as_bool().unwrap_or(false) {
+                    result.push(item.clone());
+                }
+            })
+        }
         Known::Reduce => {
             let start = std::mem::take(&mut arguments[1]);
             reduce(run, level, site, &array, &arguments[0], start)
@@ -101,7 +103,13 @@ fn enter(run: &mut Run, level: i64, function: &FnPtr, given: &[&Dynamic]) -> Opt
 }
 
 /// What the closure raised, as the method `caller` raises it.
-fn in_call(run: &Run, caller: &str, function: &FnPtr, site: &Site, error: Box<EvalAltResult>) -> Box<EvalAltResult> {
+fn in_call(
+    run: &Run,
+    caller: &str,
+    function: &FnPtr,
+    site: &Site,
+    error: Box<EvalAltResult>,
+) -> Box<EvalAltResult> {
     let source = || run.source.as_deref().unwrap_or_default().to_owned();
     let inner = if error.is_system_exception() || error.is_pseudo_error() {
         let mut error = error;

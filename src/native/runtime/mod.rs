@@ -5,6 +5,7 @@
 //!    meanwhile, and to sites and constants that live as long as the code.
 //! 2. A helper that fails leaves the error in the run and its result's place plain.
 
+mod arithmetic;
 mod attempt;
 mod evaluate;
 mod helpers;
@@ -12,6 +13,7 @@ mod known;
 mod native;
 mod operate;
 mod text;
+mod walking;
 
 use rhai::{Caches, Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, NativeCallContext};
 

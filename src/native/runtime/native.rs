@@ -3,12 +3,13 @@
 use std::any::TypeId;
 
 use rhai::{
-    BloomFilterU64, Caches, Dynamic, EvalAltResult, FnArgsVec, FnPtr, ImmutableString, NativeCallContext, RhaiFunc,
+    BloomFilterU64, Caches, Dynamic, EvalAltResult, FnArgsVec, FnPtr, ImmutableString, NativeCallContext,
+    RhaiFunc,
 };
 
 use super::evaluate::evaluate;
-use crate::native::enter;
 use super::{Run, known};
+use crate::native::enter;
 use crate::native::site::{Evaluated, Resolved, Site, What};
 
 /// The engine prints what these give.
@@ -35,7 +36,12 @@ pub fn call(
     };
     let own_method = if *is_method { own_method(first, name) } else { None };
     let special = first.is_shared() || own_method.is_some() || first.is_read_only();
-    if *is_method && !lent && !first.is_shared() && !first.is_read_only() && (site.defined || own_method.is_some()) {
+    if *is_method
+        && !lent
+        && !first.is_shared()
+        && !first.is_read_only()
+        && (site.defined || own_method.is_some())
+    {
         let function = own_method.flatten().unwrap_or_else(|| name.clone());
         let arguments: FnArgsVec<&Dynamic> = rest.iter().collect();
         let closures = run.closures;
@@ -78,7 +84,9 @@ fn call_found(
             let fits = |one: &&Resolved| {
                 let mut types = one.types.iter();
                 let first = first.as_deref().is_none_or(|first| types.next() == Some(&first.type_id()));
-                one.types.len() == count && first && types.zip(rest.iter()).all(|(kind, value)| *kind == value.type_id())
+                one.types.len() == count
+                    && first
+                    && types.zip(rest.iter()).all(|(kind, value)| *kind == value.type_id())
             };
             resolved.iter().find(fits).map(|one| (one.function.clone(), one.source.clone()))
         };

@@ -63,7 +63,12 @@ fn compared(op: Op, left: &Dynamic, right: &Dynamic) -> Option<bool> {
         return None;
     }
     let plain = |value: &Dynamic| {
-        value.is_int() || value.is_float() || value.is_bool() || value.is_char() || value.is_string() || value.is_unit()
+        value.is_int()
+            || value.is_float()
+            || value.is_bool()
+            || value.is_char()
+            || value.is_string()
+            || value.is_unit()
     };
     // Values of different types are unequal, and in no order.
     (plain(left) && plain(right) && left.type_id() != right.type_id()).then_some(op == Op::NotEqual)

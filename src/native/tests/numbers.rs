@@ -35,8 +35,22 @@ fn source_of(source: &str, assigns: bool) -> String {
 #[test]
 fn floats_compare_with_the_engines_epsilon() {
     let mut values = vec![
-        0.0, -0.0, 1.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e308, -1e308, 5e-324, 1e-160,
-        f64::MIN_POSITIVE, 1.0 + f64::EPSILON, 1.0 - f64::EPSILON / 2.0, 1.0 + 2.0 * f64::EPSILON, 0.3,
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1e308,
+        -1e308,
+        5e-324,
+        1e-160,
+        f64::MIN_POSITIVE,
+        1.0 + f64::EPSILON,
+        1.0 - f64::EPSILON / 2.0,
+        1.0 + 2.0 * f64::EPSILON,
+        0.3,
     ];
     values.push(0.1 + 0.2);
     for op in ["==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "**"] {
@@ -73,9 +87,19 @@ fn loops_and_what_they_give() {
         fn no_else(n) { if n > 3 { n } }
         fn value(n) { let y = { let a = n; a * 2 }; y }
     ";
-    for name in
-        ["while_", "nothing", "leaves", "until_ten", "ranges", "counted", "early", "shadow", "mixed", "no_else", "value"]
-    {
+    for name in [
+        "while_",
+        "nothing",
+        "leaves",
+        "until_ten",
+        "ranges",
+        "counted",
+        "early",
+        "shadow",
+        "mixed",
+        "no_else",
+        "value",
+    ] {
         for n in [0, 1, 4, 11] {
             same(source, name, &[int(n)]);
         }
@@ -124,9 +148,9 @@ fn arrays_of_numbers() {
             let c = 0; for k in 2..n { if p[k] { c += 1 } } c }
         fn reads(a) { get(a, 1) + get(a, 2) } fn get(a, i) { a[i] }
     ";
-    for name in [
-        "sum", "by_index", "back", "write", "outside", "far", "copy", "change", "callers", "nested", "reads",
-    ] {
+    for name in
+        ["sum", "by_index", "back", "write", "outside", "far", "copy", "change", "callers", "nested", "reads"]
+    {
         same(source, name, &[ints(&[3, 4, 5])]);
     }
     same(source, "sieve", &[int(100)]);

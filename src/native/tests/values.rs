@@ -69,7 +69,17 @@ fn errors_are_thrown_and_caught() {
         fn in_handler(n) { try { throw 1 } catch { return n } }
     "#;
     for name in [
-        "caught", "value", "again", "other", "outer", "out", "nested", "no_bool", "no_call", "no_op", "returns",
+        "caught",
+        "value",
+        "again",
+        "other",
+        "outer",
+        "out",
+        "nested",
+        "no_bool",
+        "no_call",
+        "no_op",
+        "returns",
         "in_handler",
     ] {
         for n in [0, 1, 4, 5] {
@@ -84,8 +94,18 @@ fn switches() {
         fn f(n) { switch n { 1 => "one", 2 | 3 if n > 2 => "three", 'c' => 5, "s" => 6, 4..10 => "some", _ => n } }
         fn g(n) { let r = 0; switch n { 0 => { r = 5; } 1 => { return 7 } } r }
     "#;
-    let values =
-        [int(0), int(1), int(2), int(3), int(5), 'c'.into(), "s".into(), 4.5.into(), 10.0.into(), Dynamic::UNIT];
+    let values = [
+        int(0),
+        int(1),
+        int(2),
+        int(3),
+        int(5),
+        'c'.into(),
+        "s".into(),
+        4.5.into(),
+        10.0.into(),
+        Dynamic::UNIT,
+    ];
     for name in ["f", "g"] {
         for value in &values {
             same(source, name, std::slice::from_ref(value));
@@ -108,9 +128,9 @@ fn closures() {
         fn fails(a) { a.map(|x| x / 0) }
         fn sorts_badly(a) { a.sort(|x, y| throw 1); a }
     "#;
-    for name in [
-        "map", "filter", "reduce", "sort", "captured", "counts", "called", "by_name", "fails", "sorts_badly",
-    ] {
+    for name in
+        ["map", "filter", "reduce", "sort", "captured", "counts", "called", "by_name", "fails", "sorts_badly"]
+    {
         same(source, name, &[ints(&[3, 9, 4])]);
     }
 }
