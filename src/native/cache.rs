@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, FnArgsVec, NativeCallContext, Position};
 
-use super::enter;
+use super::enter::{self, Prepared, kind};
 use super::forms::{Entry, Forms};
 use super::ir::Function;
 use super::layout;
@@ -72,21 +72,6 @@ fn unsuitable(engine: &Engine) -> Option<&'static str> {
         (!engine.allow_shadowing(), "the engine forbids shadowing"),
     ];
     reasons.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
-}
-
-/// The type that an argument is compiled for.
-fn kind(value: &Dynamic) -> Type {
-    if value.tag() != 0 || value.is_shared() {
-        return Type::Any;
-    }
-    match value {
-        value if value.is_int() => Type::Int,
-        value if value.is_float() => Type::Float,
-        value if value.is_bool() => Type::Bool,
-        value if value.is_char() => Type::Char,
-        value if value.is_unit() => Type::Unit,
-        _ => Type::Any,
-    }
 }
 
 impl Compiler {
@@ -233,8 +218,10 @@ fn described(types: &[Type]) -> String {
 }
 
 impl Closures for Compiler {
-    fn compiled(&self, name: &str, arguments: &[&Dynamic]) -> bool {
-        self.ready(name, false, arguments).is_some()
+    fn prepared(&self, name: &str, arguments: &[&Dynamic]) -> Option<Prepared> {
+        let (entry, function) = self.ready(name, false, arguments)?;
+        let types = arguments.iter().map(|argument| kind(argument)).collect();
+        Some(Prepared { entry, function, types })
     }
 
     fn enter(

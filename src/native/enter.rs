@@ -1,10 +1,46 @@
 //! From the engine into compiled code and back.
 
+use std::rc::Rc;
+
 use rhai::{Dynamic, EvalAltResult, FnArgsVec, Position};
 
 use super::forms::Entry;
 use super::ir::Function;
 use super::runtime::Run;
+use super::types::Type;
+
+/// A form that is entered again and again.
+pub struct Prepared {
+    pub entry: Entry,
+    pub function: Rc<Function>,
+    pub types: FnArgsVec<Type>,
+}
+
+impl Prepared {
+    /// Whether the form is for these arguments.
+    pub fn fits(&self, arguments: &[&Dynamic]) -> bool {
+        arguments.len() == self.types.len()
+            && arguments
+                .iter()
+                .zip(&self.types)
+                .all(|(value, wanted)| kind(value) == *wanted && !value.is_shared())
+    }
+}
+
+/// The type that an argument is compiled for.
+pub fn kind(value: &Dynamic) -> Type {
+    if value.tag() != 0 || value.is_shared() {
+        return Type::Any;
+    }
+    match value {
+        value if value.is_int() => Type::Int,
+        value if value.is_float() => Type::Float,
+        value if value.is_bool() => Type::Bool,
+        value if value.is_char() => Type::Char,
+        value if value.is_unit() => Type::Unit,
+        _ => Type::Any,
+    }
+}
 
 /// Enters a form with arguments of its types, which are used up, or only read.
 pub fn enter(

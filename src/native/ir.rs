@@ -149,14 +149,17 @@ pub struct Fragment {
     pub returns: bool,
 }
 
+/// A condition and the site of the complaint if it is no bool.
+pub type Condition = (Node, SiteId);
+
 /// `switch` over integer, character, bool and string cases.
 #[derive(Clone, Debug)]
 pub struct Switch {
     pub subject: Node,
     /// Constants, in the order of the program; the condition and its site; the place in `arms`.
-    pub cases: Vec<(ConstantId, Option<(Node, SiteId)>, usize)>,
+    pub cases: Vec<(ConstantId, Option<Condition>, usize)>,
     /// Start, end, whether the end belongs to it, condition, arm.
-    pub ranges: Vec<(i64, i64, bool, Option<(Node, SiteId)>, usize)>,
+    pub ranges: Vec<(i64, i64, bool, Option<Condition>, usize)>,
     pub default: Option<usize>,
     pub arms: Vec<Node>,
 }

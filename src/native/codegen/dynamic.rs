@@ -92,7 +92,7 @@ impl Generator<'_, '_> {
                 Type::Int => self.on_ints(op, one, two, site),
                 _ => self.on_floats(op, one, two).unwrap_or(Val::Unit),
             };
-            self.to_target(target, value);
+            self.aim(target, value);
             self.b.ins().jump(done, &[]);
             self.b.switch_to_block(next);
         }
@@ -101,7 +101,7 @@ impl Generator<'_, '_> {
         self.b.switch_to_block(done);
     }
 
-    fn to_target(&mut self, target: Target, value: Val) {
+    fn aim(&mut self, target: Target, value: Val) {
         match target {
             Target::Bool(result) => {
                 let value = self.scalar(value, Type::Bool);

@@ -171,7 +171,8 @@ impl Generator<'_, '_> {
 
     /// Drops what was live on the way out of something.
     fn unwind(&mut self, live: usize, handlers: usize) {
-        for slot in self.live[live..].to_vec() {
+        let in_use: Vec<usize> = self.live.iter().skip(live).copied().collect();
+        for slot in in_use {
             self.clear(Place::Own(slot));
         }
         for _ in handlers..self.handlers {

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use rhai::{Array, Dynamic, EvalAltResult, FnArgsVec, FnPtr, Position};
 
 use super::Run;
+use crate::native::enter::{self, Prepared};
 use crate::native::site::Site;
 
 type Outcome = Result<Dynamic, Box<EvalAltResult>>;
@@ -91,15 +92,40 @@ pub fn call(
     }
 }
 
-/// Enters a closure. Nothing if it isn't compiled for these arguments.
-fn enter(run: &mut Run, level: i64, function: &FnPtr, given: &[&Dynamic]) -> Option<Outcome> {
-    if function.curry().iter().any(Dynamic::is_shared) {
-        return None; // the closure may write to what it captured
+/// A closure that a method calls again and again.
+struct Closure<'f> {
+    function: &'f FnPtr,
+    prepared: Option<Prepared>,
+}
+
+impl<'f> Closure<'f> {
+    const fn new(function: &'f FnPtr) -> Self {
+        Self { function, prepared: None }
     }
-    let arguments: FnArgsVec<&Dynamic> = function.curry().iter().chain(given.iter().copied()).collect();
-    let closures = run.closures;
-    // The engine counts the method's call once, and three levels for the closure's.
-    closures.enter(run, level + 4, function.fn_name(), None, &arguments)
+
+    /// Whether it is compiled for these arguments, or can be.
+    fn prepare(&mut self, run: &Run, arguments: &[&Dynamic]) -> bool {
+        if !self.prepared.as_ref().is_some_and(|prepared| prepared.fits(arguments)) {
+            self.prepared = run.closures.prepared(self.function.fn_name(), arguments);
+        }
+        self.prepared.is_some()
+    }
+
+    /// Enters it. Nothing if it isn't compiled for these arguments.
+    fn enter(&mut self, run: &mut Run, level: i64, given: &[&Dynamic]) -> Option<Outcome> {
+        // The engine counts the method's call once, and three levels for the closure's.
+        let level = level + 4;
+        let curry = self.function.curry();
+        if level > run.deepest || curry.iter().any(Dynamic::is_shared) {
+            return None; // the closure may write to what it captured
+        }
+        let arguments: FnArgsVec<&Dynamic> = curry.iter().chain(given.iter().copied()).collect();
+        if !self.prepare(run, &arguments) {
+            return None;
+        }
+        let prepared = self.prepared.as_ref()?;
+        Some(enter::lend(prepared.entry, run, level, None, &arguments, &prepared.function))
+    }
 }
 
 /// What the closure raised, as the method `caller` raises it.
@@ -140,9 +166,10 @@ fn over(
     add: &mut dyn FnMut(&mut Array, &Dynamic, Dynamic),
 ) -> Option<Outcome> {
     let function = function.read_lock::<FnPtr>()?;
+    let mut closure = Closure::new(&function);
     let mut result = Array::with_capacity(array.len());
     for (at, item) in array.iter().enumerate() {
-        match enter(run, level, &function, &[item]) {
+        match closure.enter(run, level, &[item]) {
             None if at == 0 => return None,
             None => {
                 let context = context(run, level, site);
@@ -181,9 +208,10 @@ fn reduce(
     start: Dynamic,
 ) -> Option<Outcome> {
     let function = function.read_lock::<FnPtr>()?;
+    let mut closure = Closure::new(&function);
     let mut result = start;
     for (at, item) in array.iter().enumerate() {
-        result = match enter(run, level, &function, &[&result, item]) {
+        result = match closure.enter(run, level, &[&result, item]) {
             None if at == 0 => return None,
             None => {
                 let context = context(run, level, site);
@@ -204,11 +232,12 @@ fn reduce(
 /// Sorts as the engine does: an error of the comparer counts as an order by type.
 fn sort(run: &mut Run, level: i64, array: &mut Array, function: &Dynamic) -> Option<Outcome> {
     let function = function.read_lock::<FnPtr>()?;
+    let mut closure = Closure::new(&function);
     let compiled = match array.as_slice() {
         [first, second, ..] => {
             let arguments: FnArgsVec<&Dynamic> = function.curry().iter().chain([first, second]).collect();
             let shared = arguments.iter().any(|argument| argument.is_shared());
-            !shared && run.closures.compiled(function.fn_name(), &arguments)
+            !shared && closure.prepare(run, &arguments)
         }
         _ => return Some(Ok(Dynamic::UNIT)),
     };
@@ -217,7 +246,7 @@ fn sort(run: &mut Run, level: i64, array: &mut Array, function: &Dynamic) -> Opt
         return None;
     }
     let mut order = |x: &Dynamic, y: &Dynamic| {
-        let value = enter(run, level, &function, &[x, y]).and_then(Result::ok);
+        let value = closure.enter(run, level, &[x, y]).and_then(Result::ok);
         let number = value.and_then(|value| {
             value.as_int().or_else(|_| value.as_bool().map(|less| if less { -1 } else { 1 })).ok()
         });

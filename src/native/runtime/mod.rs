@@ -36,14 +36,15 @@ pub struct Run<'a> {
     pub source: Option<ImmutableString>,
     pub error: Option<Box<EvalAltResult>>,
     /// The errors whose handlers run.
+    #[allow(clippy::vec_box, reason = "errors come and go in boxes")]
     pub caught: Vec<Box<EvalAltResult>>,
     pub closures: &'a dyn Closures,
 }
 
 /// Where compiled closures come from.
 pub trait Closures {
-    /// Whether the function is compiled for such arguments, or can be.
-    fn compiled(&self, name: &str, arguments: &[&rhai::Dynamic]) -> bool;
+    /// The function's form for such arguments, to be entered more than once.
+    fn prepared(&self, name: &str, arguments: &[&rhai::Dynamic]) -> Option<super::enter::Prepared>;
 
     /// Calls the function with these arguments, if it is compiled or can be. The error is without its own frame.
     fn enter(
