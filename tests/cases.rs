@@ -230,7 +230,7 @@ fn fails_a_script_that_expects_something_else() {
         let script = folder.path().join("case.rhai");
         fs::write(&script, text).expect("a script");
         let case = case(text);
-        let run = run_script(&script, &case, None).expect("a run");
+        let run = run_script(&script, &case, &[]).expect("a run");
         judge(&case, &run)
     };
     assert_eq!(verdict("print(1); // expect: 1"), Ok(()));

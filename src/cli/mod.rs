@@ -12,12 +12,15 @@ use std::ffi::OsString;
 
 use clap::Parser;
 
+use crate::native::{self, list};
 use crate::process::{finish, method, session, watcher};
+use crate::script::gate;
 use crate::script::{check, enter, program::Program, run, time};
-use options::Options;
+use options::{Command, Options};
 
 /// The whole program: a person's command, or a started process.
 pub fn main() {
+    native::route::install();
     // A started process is told by its first argument, before anything else is looked at.
     let mut arguments = std::env::args_os().skip(1);
     if let Some(entry) = arguments.next().as_ref().and_then(|first| first.to_str()) {
@@ -41,7 +44,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Options, clap::Err
 }
 
 /// Does what the options say and gives the exit code. A session is open when it returns.
-fn command(options: Options) -> i32 {
+fn command(mut options: Options) -> i32 {
     if let Err(error) = session::begin(options.memory) {
         time::eprint(&format!("stook: this system does not let a session begin: {error}"));
         crate::sys::process::exit_now(1);
@@ -49,11 +52,17 @@ fn command(options: Options) -> i32 {
     if let Some(method) = options.start_method {
         method::set_default(method);
     }
+    gate::set_mode(options.native);
     if options.list_start_methods {
         for method in method::all() {
             time::print(method.name());
         }
         return 0;
+    }
+    let listing = options.command.take().map(|Command::Native { script }| options.script = script).is_some();
+    if listing && let Err(error) = list::begin() {
+        time::eprint(&format!("stook: machine code can't be listed: {error}"));
+        return 1;
     }
     let (unit, arguments) = match source::find(&options) {
         Ok(Some(found)) => found,
@@ -68,5 +77,10 @@ fn command(options: Options) -> i32 {
     if options.check {
         return check::script(program, arguments);
     }
-    run::script(program, arguments)
+    let code = run::script(program, arguments);
+    // What ends the wait ends everything, and nobody wants a list then.
+    if listing && finish::end_children().is_ok() {
+        list::lines().iter().for_each(|line| time::print(line));
+    }
+    code
 }

@@ -98,6 +98,11 @@ impl Compiler {
         self.forms.borrow().bytes()
     }
 
+    /// Whether the function calls itself, perhaps through others.
+    pub fn is_recursive(&self, _name: &str, _arity: usize) -> bool {
+        false
+    }
+
     /// Runs it natively, and compiles it for these argument types if need be. `None`: not for these types; the
     /// arguments are untouched and the caller interprets. The result or error is that of
     /// `context.call_fn_raw(name, false, false, arguments)`, with the frame of the call.

@@ -2,6 +2,7 @@
 
 use rhai::{AST, Dynamic, Engine, Scope};
 
+use crate::script::gate::{self, Gated};
 use crate::script::program::{Program, Style, Unit, Unreadable};
 use crate::script::runtime::{self, Runtime};
 use crate::script::{engine, kept, report, run, time};
@@ -20,6 +21,9 @@ pub struct Session {
     engine: &'static Engine,
     scope: Scope<'static>,
     functions: AST,
+    /// The same functions with gates, made anew whenever one is defined.
+    ready: AST,
+    gated: Gated,
     entries: usize,
 }
 
@@ -35,6 +39,8 @@ impl Session {
             engine: kept::engine(engine::build()),
             scope: Scope::new(),
             functions: AST::empty(),
+            ready: AST::empty(),
+            gated: Gated::default(),
             entries: 0,
         }
     }
@@ -54,8 +60,13 @@ impl Session {
         ast.set_source(unit.name.as_str());
         // The program grows before it runs: processes that this very entry starts know it.
         runtime::change_program(|program| program.units.push(unit));
-        self.functions.combine(ast.clone_functions_only());
-        ast = self.functions.merge(&ast);
+        if ast.has_functions() {
+            self.functions.combine(ast.clone_functions_only());
+            ast.clear_functions();
+            // What was machine code is none now: it may call what was just defined anew.
+            (self.ready, self.gated) = gate::gated(self.engine, self.functions.clone());
+        }
+        ast = self.ready.merge(&ast);
         ast.set_source(format!("<entry {}>", self.entries));
         // The line editor has its own use for Ctrl-C while it reads.
         signal::count_interrupts();

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, EvalContext, FnPtr, INT, Modul
 
 use super::process::context;
 use super::{
-    atexit, command, connection, errors, files, hash, iterate, locks, logger, manager, modules, pool,
+    atexit, command, connection, errors, files, gate, hash, iterate, locks, logger, manager, modules, pool,
     process, queue, random, runtime, share, socket, text, time, wait, with,
 };
 use crate::arena::sweep;
@@ -50,6 +50,7 @@ pub fn build() -> Engine {
     let program = runtime::program();
     engine.set_module_resolver(modules::Resolver::new(&program.directory, program.modules.clone()));
     with::register(&mut engine);
+    gate::register(&mut engine);
     errors::register(&mut engine);
     time::register(&mut engine);
     process::register(&mut engine);

@@ -1,11 +1,12 @@
 //! What a new process has from the one that started it, besides the work and the program: who it is, how it
-//! starts processes itself, what it logs, and (where the system does not hand them on) the working directory
-//! and the environment.
+//! starts processes itself, what it logs, whether functions become machine code, and (where the system does not
+//! hand them on) the working directory and the environment.
 
 use std::cell::RefCell;
 
 use rhai::{Array, Blob, Dynamic};
 
+use super::gate::{self, Mode, report};
 use super::logger;
 use super::runtime::{self, Identity, Parent};
 use crate::arena::table::{self, ProcessId};
@@ -22,6 +23,9 @@ pub struct Heritage {
     method: Method,
     default: Method,
     logging: logger::Settings,
+    native: Mode,
+    /// Where it says what became machine code.
+    report: u64,
     /// The working directory, and the environment as one piece.
     surroundings: Option<(String, Vec<u8>)>,
 }
@@ -45,6 +49,8 @@ impl Heritage {
             method,
             default: method::default(),
             logging: logger::settings(),
+            native: gate::mode(),
+            report: report::place(),
             surroundings: (method == Method::ForkServer).then(|| (directory(), environment::packed())),
         }
     }
@@ -73,6 +79,8 @@ impl Heritage {
             self.default.name().into(),
             self.logging.level.into(),
             self.logging.to_stderr.into(),
+            self.native.name().into(),
+            (self.report as i64).into(),
             directory,
             variables,
         ];
@@ -95,10 +103,12 @@ impl Heritage {
         let method = Method::named(&next()?.into_string().ok()?)?;
         let default = Method::named(&next()?.into_string().ok()?)?;
         let logging = logger::Settings { level: next()?.as_int().ok()?, to_stderr: next()?.as_bool().ok()? };
+        let native = Mode::named(&next()?.into_string().ok()?)?;
+        let report = next()?.as_int().ok()? as u64;
         let directory = next()?.into_string().ok();
         let surroundings = directory.zip(next()?.try_cast::<Blob>());
         let identity = Identity { name, authkey, parent: Some(parent) };
-        Some(Self { arguments, identity, method, default, logging, surroundings })
+        Some(Self { arguments, identity, method, default, logging, native, report, surroundings })
     }
 
     /// The process begins to be this one. Its runtime is installed.
@@ -110,6 +120,8 @@ impl Heritage {
         method::set_default(self.default);
         method::choose(Some(self.method));
         logger::set(self.logging);
+        gate::set_mode(self.native);
+        report::join(self.report);
         if let Some((directory, variables)) = self.surroundings {
             environment::unpack(&variables);
             // Mostly it is there already, as the fork server was.

@@ -20,6 +20,7 @@
 //! | `zygote` | the fork server |
 //! | `atexit` | what is called at a process's end |
 //! | `with` | the `with` statement |
+//! | `gate` | where calls leave the interpreter for machine code |
 //! | `signature` | parameters by position or by name |
 //! | `raise` | errors of the layers below as errors of scripts |
 //! | `report` | an error that nobody caught, for people |
@@ -38,6 +39,7 @@ pub mod engine;
 pub mod enter;
 pub mod errors;
 pub mod files;
+pub mod gate;
 pub mod hash;
 pub mod heritage;
 pub mod inherit;

@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rhai::grain::Compiler;
 use rhai::{Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
 
+use super::gate::{self, Gated};
 use super::program::Modules;
 use super::raise::Raise;
 use super::with;
@@ -26,7 +26,7 @@ pub struct Resolver {
     /// Where the program's own imports are looked for.
     directory: PathBuf,
     texts: Modules,
-    loaded: RefCell<HashMap<String, Shared<Module>>>,
+    loaded: RefCell<HashMap<String, (Shared<Module>, Gated)>>,
 }
 
 impl Resolver {
@@ -69,12 +69,12 @@ impl Resolver {
         Ok(text)
     }
 
-    fn load(&self, engine: &Engine, file: &str, text: &str) -> Result<Module, Raise> {
+    fn load(&self, engine: &Engine, file: &str, text: &str) -> Result<(Module, Gated), Raise> {
         let mut ast = with::compile(engine, text)?;
         ast.set_source(file);
         let closures: Vec<_> =
             ast.iter_fn_def().filter(|function| function.name.starts_with("anon$")).cloned().collect();
-        let program = Compiler::new().compile(&ast).into_shared();
+        let (program, gated) = gate::lower(engine, ast);
         let mut module = Module::eval_grain_as_new(Scope::new(), program, engine)?;
         // A closure that a module's function returns is called outside the module, by its name alone.
         for closure in closures {
@@ -84,22 +84,22 @@ impl Resolver {
             module.update_fn_namespace(hash, FnNamespace::Global);
         }
         module.build_index();
-        Ok(module)
+        Ok((module, gated))
     }
 }
 
 impl ModuleResolver for Resolver {
     fn resolve(&self, engine: &Engine, source: Option<&str>, path: &str, position: Position) -> Resolved {
         let file = self.file(source, path);
-        if let Some(module) = self.loaded.borrow().get(&file) {
+        if let Some((module, _)) = self.loaded.borrow().get(&file) {
             return Ok(Shared::clone(module));
         }
         let text = self.text(&file, path, position)?;
-        let module = self
+        let (module, gated) = self
             .load(engine, &file, &text)
             .map_err(|error| EvalAltResult::ErrorInModule(file.clone(), error, position))?;
         let module = Shared::new(module);
-        self.loaded.borrow_mut().insert(file, Shared::clone(&module));
+        self.loaded.borrow_mut().insert(file, (Shared::clone(&module), gated));
         Ok(module)
     }
 }

@@ -1,12 +1,12 @@
 //! The first process's script, from start to end.
 
-use rhai::grain::{Compiler, Vm};
+use rhai::grain::Vm;
 use rhai::{Dynamic, Engine, Scope};
 
 use super::program::Program;
 use super::raise::RhaiResult;
 use super::runtime::{self, Runtime};
-use super::{atexit, engine, kept, report, time};
+use super::{atexit, engine, gate, kept, report, time};
 use crate::arena::table;
 use crate::sys::signal;
 
@@ -38,7 +38,7 @@ pub fn script(program: Program, arguments: Vec<String>) -> i32 {
             return 1;
         }
     };
-    let compiled = Compiler::new().compile(&ast).into_shared();
+    let (compiled, _gated) = gate::lower(engine, ast);
     let code = outcome(&evaluate(engine, &mut Scope::new(), &compiled));
     atexit::run(engine);
     code

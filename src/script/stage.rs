@@ -7,9 +7,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use rhai::grain::Compiler;
-use rhai::{Dynamic, Engine, NativeCallContext, Scope};
+use rhai::{AST, Dynamic, Engine, NativeCallContext, Scope};
 
 use super::carry::Carry;
+use super::gate::{self, Gated};
 use super::heritage::Heritage;
 use super::job::{Done, Job};
 use super::program::{Program, Style};
@@ -26,6 +27,7 @@ pub struct Stage {
     job: Rc<RefCell<Option<Job>>>,
     done: Rc<RefCell<Option<Done>>>,
     ready: RefCell<Option<run::Compiled>>,
+    gated: RefCell<Gated>,
 }
 
 impl Stage {
@@ -44,13 +46,13 @@ impl Stage {
             }
         });
         let engine = kept::engine(engine);
-        Self { engine, job, done, ready: RefCell::default() }
+        Self { engine, job, done, ready: RefCell::default(), gated: RefCell::default() }
     }
 
     /// Compiles the program now, for a job that comes later. What is wrong with it is said then.
     pub fn prepare(&self) {
         let ast = runtime::program().compile(self.engine, Some(TAIL));
-        self.ready.replace(ast.ok().map(|ast| Compiler::new().compile(&ast).into_shared()));
+        self.ready.replace(ast.ok().map(|ast| self.lower(ast)));
     }
 
     /// What every job does, on nothing: the pages of memory that it takes are the process's own when the real
@@ -126,12 +128,19 @@ impl Stage {
 
     fn compile_and_evaluate(&self, program: &Program) -> Option<i32> {
         match program.compile(self.engine, Some(TAIL)) {
-            Ok(ast) => self.evaluate(&Compiler::new().compile(&ast).into_shared()),
+            Ok(ast) => self.evaluate(&self.lower(ast)),
             Err(unreadable) => {
                 time::eprint(&report::unreadable(&unreadable));
                 Some(1)
             }
         }
+    }
+
+    /// The program for the virtual machine. What was machine code of the one before is none now.
+    fn lower(&self, ast: AST) -> run::Compiled {
+        let (compiled, gated) = gate::lower(self.engine, ast);
+        self.gated.replace(gated);
+        compiled
     }
 
     fn evaluate(&self, compiled: &run::Compiled) -> Option<i32> {

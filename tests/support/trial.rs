@@ -1,4 +1,5 @@
-//! Tests made from scripts: one for each start method that the program offers and the script wants.
+//! Tests made from scripts: one for each start method that the program offers and the script wants, and one in which
+//! every function that can be becomes machine code at its first call.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -40,7 +41,39 @@ pub fn offered_methods() -> Result<Vec<String>, String> {
     Ok(methods)
 }
 
-/// The tests of one script, named `NAME::METHOD`.
+/// What makes every function machine code at its first call.
+const NATIVE: &str = "--native=always";
+
+/// How a test runs its script.
+#[derive(Clone)]
+struct Manner {
+    /// The last part of the test's name.
+    name: String,
+    /// What is given on the command line.
+    options: Vec<String>,
+    /// Whether the program offers it.
+    offered: bool,
+}
+
+impl Manner {
+    fn by(method: &str, offered: &[String]) -> Self {
+        match method {
+            "any" => Self { name: method.to_owned(), options: Vec::new(), offered: true },
+            _ => Self {
+                name: method.to_owned(),
+                options: vec!["--start-method".to_owned(), method.to_owned()],
+                offered: offered.iter().any(|offered| offered == method),
+            },
+        }
+    }
+
+    fn native(self) -> Self {
+        let options = [self.options, vec![NATIVE.to_owned()]].concat();
+        Self { name: "native".to_owned(), options, ..self }
+    }
+}
+
+/// The tests of one script, named `NAME::METHOD`, and `NAME::native`.
 pub fn of_script(name: &str, script: &Path, offered: &[String]) -> Vec<Trial> {
     let case = fs::read_to_string(script).map_err(|error| error.to_string());
     let case = case.and_then(|text| Case::parse(&text)).and_then(known_behaviours);
@@ -53,17 +86,20 @@ pub fn of_script(name: &str, script: &Path, offered: &[String]) -> Vec<Trial> {
         Methods::All => offered.to_vec(),
         Methods::Only(methods) => methods.clone(),
     };
-    let trial = |method: String| {
+    let mut manners: Vec<Manner> = wanted.iter().map(|method| Manner::by(method, offered)).collect();
+    if !case.options.iter().any(|option| option.starts_with("--native")) {
+        manners.extend(manners.first().cloned().map(Manner::native));
+    }
+    let trial = |manner: Manner| {
         let (case, script) = (case.clone(), script.to_owned());
-        let missing = method != "any" && !offered.contains(&method);
-        let test_name = format!("{name}::{method}");
+        let test_name = format!("{name}::{}", manner.name);
         let trial = Trial::test(test_name, move || {
-            let run = run_script(&script, &case, Some(method.as_str()).filter(|method| *method != "any"))?;
+            let run = run_script(&script, &case, &manner.options)?;
             judge(&case, &run).map_err(|text| Failed::from(format!("{}\n{text}", script.display())))
         });
-        trial.with_ignored_flag(missing)
+        trial.with_ignored_flag(!manner.offered)
     };
-    wanted.into_iter().map(trial).collect()
+    manners.into_iter().map(trial).collect()
 }
 
 /// A test that fails with this text.
@@ -75,7 +111,7 @@ pub fn broken(name: &str, text: String) -> Trial {
 ///
 /// # Errors
 /// If it can't be copied or started.
-pub fn run_script(script: &Path, case: &Case, method: Option<&str>) -> Result<Run, String> {
+pub fn run_script(script: &Path, case: &Case, options: &[String]) -> Result<Run, String> {
     let failed = |error: std::io::Error| format!("{}: {error}", script.display());
     let place = Place::new().map_err(failed)?;
     let own_name = || script.file_name().unwrap_or(script.as_os_str()).to_string_lossy().into_owned();
@@ -97,10 +133,7 @@ pub fn run_script(script: &Path, case: &Case, method: Option<&str>) -> Result<Ru
             return Err(format!("{}: the program can't be copied: {copied}", script.display()));
         }
     }
-    let mut args: Vec<String> = Vec::new();
-    if let Some(method) = method {
-        args.extend(["--start-method".to_owned(), method.to_owned()]);
-    }
+    let mut args = options.to_vec();
     args.extend(case.options.iter().cloned());
     let mut stdin = case.stdin.clone();
     args.push(name.clone());
