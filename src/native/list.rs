@@ -94,7 +94,7 @@ pub fn lines() -> Vec<String> {
     let mut order: Vec<String> = Vec::new();
     for watched in KEPT.take() {
         order.push(watched.file.clone());
-        for state in watched.compiler.states() {
+        for state in watched.states() {
             let known = all.entry(place(&watched.file, &state)).or_default();
             known.gate = watched.wants(&state.name, state.parameters.len());
             if let Some((_, news)) = said(&watched.file, &state).as_deref().and_then(heard) {

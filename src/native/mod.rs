@@ -17,6 +17,7 @@ mod lend;
 pub mod list;
 mod lower;
 mod numeric;
+mod outline;
 mod program;
 pub mod route;
 mod runtime;

@@ -4,13 +4,14 @@
 //! is compiled at its second. Any other costs less to interpret than to leave the interpreter for it; machine code
 //! that calls it takes it along.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, NativeCallContext};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Shared};
 
-use super::{Compiler, Limits, list};
+use super::outline::{Outlines, Shape};
+use super::{Compiler, Limits, State, list};
 use crate::script::gate::{self, Function, Functions, Mode, report};
 use crate::script::raise::RhaiResult;
 
@@ -19,10 +20,16 @@ pub fn install() {
     gate::install(translate);
 }
 
-fn translate(engine: &Engine, ast: &AST) -> Option<Box<Functions>> {
+fn translate(_: &Engine, ast: &AST) -> Option<Box<Functions>> {
+    let mut functions = AST::new([], Shared::clone(ast.shared_lib()));
+    if let Some(source) = ast.source() {
+        functions.set_source(source);
+    }
     let watched = Rc::new(Watched {
         file: ast.source().unwrap_or("<script>").to_owned(),
-        compiler: Compiler::new(engine, ast, Limits::default()),
+        outlines: Outlines::new(ast),
+        functions,
+        compiler: OnceCell::new(),
         said: RefCell::default(),
     });
     list::keep(&watched);
@@ -32,27 +39,25 @@ fn translate(engine: &Engine, ast: &AST) -> Option<Box<Functions>> {
     }))
 }
 
-/// A program's compiler, and what was said about it.
+/// A program, its compiler if one was needed, and what was said about that.
 pub struct Watched {
     /// The name of the program.
     pub file: String,
-    /// Its compiler.
-    pub compiler: Compiler,
+    outlines: Outlines,
+    /// As they are written, without gates.
+    functions: AST,
+    compiler: OnceCell<Compiler>,
     said: RefCell<HashSet<String>>,
 }
 
 impl Watched {
     /// How many calls a function is interpreted before it is compiled; `None` if it gets no gate.
     fn patience(&self, name: &str, arity: usize) -> Option<u32> {
-        if !self.compiler.knows(name, arity) {
-            return None;
-        }
-        match gate::mode() {
-            Mode::Off => None,
-            Mode::Always => Some(0),
-            Mode::Auto if self.compiler.has_loop(name, arity) => Some(0),
-            Mode::Auto if self.compiler.is_recursive(name, arity) => Some(1),
-            Mode::Auto => None,
+        let shape = self.outlines.shape(name, arity)?;
+        match (gate::mode(), shape) {
+            (Mode::Off, _) | (Mode::Auto, Shape::Straight) => None,
+            (Mode::Always, _) | (Mode::Auto, Shape::Loop) => Some(0),
+            (Mode::Auto, Shape::Recursive) => Some(1),
         }
     }
 
@@ -61,10 +66,24 @@ impl Watched {
         self.patience(name, arity).is_some()
     }
 
+    /// The compiler, which is made when the first call comes.
+    fn compiler(&self, engine: &Engine) -> &Compiler {
+        self.compiler.get_or_init(|| Compiler::new(engine, &self.functions, Limits::default()))
+    }
+
+    /// What became of each function.
+    pub fn states(&self) -> Vec<State> {
+        let anything = Engine::new_raw();
+        let compiler = self.compiler(&anything);
+        compiler.examine();
+        compiler.states()
+    }
+
     /// Says what is new.
     #[cold]
     fn report(&self) {
-        for state in self.compiler.states() {
+        let states = self.compiler.get().map(Compiler::states).unwrap_or_default();
+        for state in states {
             if let Some(text) = list::said(&self.file, &state)
                 && self.said.borrow_mut().insert(text.clone())
             {
@@ -89,10 +108,17 @@ impl Function for Routed {
             self.calls.set(calls - 1);
             return None;
         }
-        let result = self.watched.compiler.call(context, &self.name, arguments);
+        let compiler = self.watched.compiler(context.engine());
+        let result = compiler.call_at(context, context.call_level(), &self.name, arguments);
         if report::is_wanted() {
             self.watched.report();
         }
-        result
+        // The frame is the interpreter's business.
+        result.map(|result| {
+            result.map_err(|error| match *error {
+                EvalAltResult::ErrorInFunctionCall(name, _, inner, _) if name == self.name => inner,
+                other => other.into(),
+            })
+        })
     }
 }
