@@ -23,7 +23,7 @@ fn native() -> impl TypedValueParser<Value = Mode> {
 ///
 /// Without FILE and CODE, a prompt reads from the terminal.
 #[derive(Debug, Parser)]
-#[command(name = "stook", version, about, args_conflicts_with_subcommands = true)]
+#[command(name = "stook", version, about)]
 pub struct Options {
     /// Run CODE instead of a file
     #[arg(short = 'e', long = "eval", value_name = "CODE", allow_hyphen_values = true)]

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::route::Watched;
 use super::{Outcome, State};
 use crate::arena::blocks::OutOfMemory;
-use crate::script::gate::report;
+use crate::script::gate::{Mode, mode, report};
 
 /// Between the fields of what is said; no script has it in its names.
 const BETWEEN: char = '\u{1f}';
@@ -90,6 +90,9 @@ fn reason(state: &State) -> String {
 
 /// The list, a line for each function, when all processes but this one have ended.
 pub fn lines() -> Vec<String> {
+    if mode() == Mode::Off {
+        return vec!["machine code is off".to_owned()];
+    }
     let mut all: BTreeMap<Place, Known> = BTreeMap::new();
     let mut order: Vec<String> = Vec::new();
     for watched in KEPT.take() {

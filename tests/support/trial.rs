@@ -87,7 +87,7 @@ pub fn of_script(name: &str, script: &Path, offered: &[String]) -> Vec<Trial> {
         Methods::Only(methods) => methods.clone(),
     };
     let mut manners: Vec<Manner> = wanted.iter().map(|method| Manner::by(method, offered)).collect();
-    if !case.options.iter().any(|option| option.starts_with("--native")) {
+    if !case.options.iter().any(|option| option.trim_start_matches('-').starts_with("native")) {
         manners.extend(manners.first().cloned().map(Manner::native));
     }
     let trial = |manner: Manner| {
