@@ -122,3 +122,72 @@ impl Function for Routed {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rhai::grain::Vm;
+    use rhai::{AST, Dynamic, Engine, Scope};
+
+    use super::install;
+    use crate::script::gate::{self, Gated, Mode};
+
+    fn engine() -> Engine {
+        let mut engine = Engine::new();
+        engine.set_max_expr_depths(0, 0);
+        gate::register(&mut engine);
+        engine
+    }
+
+    fn ast(engine: &Engine, script: &str) -> AST {
+        engine.compile(script).unwrap_or_else(|error| panic!("{error} in {script}"))
+    }
+
+    /// Calls `g(3)` of these functions by the tree walker, as the prompt does.
+    fn call_g(engine: &Engine, functions: &AST) -> String {
+        let call = ast(engine, "g(3)");
+        format!("{:?}", engine.eval_ast::<Dynamic>(&functions.merge(&call)))
+    }
+
+    #[test]
+    fn what_is_defined_anew_is_what_machine_code_calls() {
+        install();
+        let engine = engine();
+        let mut functions = ast(&engine, "fn f(x) { x * 2 } fn g(n) { let s = 0; for i in 0..n { s += f(i); } s }");
+        let (ready, gated) = gate::gated(&engine, functions.clone());
+        assert_eq!(call_g(&engine, &ready), "Ok(6)");
+        let old = ready;
+        functions.combine(ast(&engine, "fn f(x) { x * 10 }"));
+        let (ready, _gated) = gate::gated(&engine, functions.clone());
+        drop(gated);
+        assert_eq!(call_g(&engine, &ready), "Ok(30)");
+        assert_eq!(call_g(&engine, &old), "Ok(6)", "what was there before is interpreted now");
+    }
+
+    #[test]
+    fn without_machine_code_there_are_no_gates() {
+        install();
+        let engine = engine();
+        gate::set_mode(Mode::Off);
+        let (plain, _gated) = gate::gated(&engine, ast(&engine, "fn g(n) { for i in 0..n { } n }"));
+        assert!(!plain.iter_fn_def().any(|function| gate::is_body(&function.name)));
+        assert_eq!(call_g(&engine, &plain), "Ok(3)");
+    }
+
+    #[test]
+    fn recursion_goes_as_deep_by_machine_code() {
+        let run = |mode: Mode, levels: usize| {
+            install();
+            gate::set_mode(mode);
+            let mut engine = engine();
+            engine.set_max_call_levels(40);
+            let script = format!("fn f(n) {{ if n == 0 {{ 0 }} else {{ 1 + f(n - 1) }} }} f({levels})");
+            let (program, _gated): (_, Gated) = gate::lower(&engine, ast(&engine, &script));
+            format!("{:?}", Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program))
+        };
+        for levels in 30..50 {
+            let interpreted = run(Mode::Off, levels);
+            assert_eq!(run(Mode::Auto, levels), interpreted, "{levels} levels");
+            assert_eq!(run(Mode::Always, levels), interpreted, "{levels} levels, at the first call");
+        }
+    }
+}
