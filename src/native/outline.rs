@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rhai::{AST, ASTNode, Expr, FnCallExpr, Module, ScriptFuncDef, Shared, Stmt};
+use rhai::{AST, ASTNode, Expr, FnCallExpr, Module, ScriptFuncDef, Shared, Stmt, Token};
 
 /// Methods that call a function for each element.
 const EACH: &[&str] = &[
@@ -30,8 +30,11 @@ type Called = (String, usize);
 #[derive(Debug, Default)]
 struct Outline {
     has_loop: bool,
+    /// An operator or an index stands in a loop.
+    computes: bool,
     uses_this: bool,
     calls: Vec<Called>,
+    calls_in_loops: Vec<Called>,
 }
 
 /// All functions of a program.
@@ -41,8 +44,10 @@ pub struct Outlines(HashMap<Called, Outline>);
 /// What is known of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
-    /// It has a loop, or calls a method that is one.
+    /// It has a loop that computes something, or calls a function of the script.
     Loop,
+    /// Its loops only call what is none of the script's, and that may take its time.
+    IdleLoop,
     /// It calls itself, perhaps through others.
     Recursive,
     /// It runs from its beginning to its end.
@@ -63,7 +68,9 @@ impl Outlines {
         let function = (name.to_owned(), arity);
         let outline = self.0.get(&function).filter(|outline| !outline.uses_this)?;
         Some(match outline {
-            outline if outline.has_loop => Shape::Loop,
+            outline if outline.computes => Shape::Loop,
+            outline if outline.calls_in_loops.iter().any(|called| self.0.contains_key(called)) => Shape::Loop,
+            outline if outline.has_loop => Shape::IdleLoop,
             _ if self.reaches_itself(&function) => Shape::Recursive,
             _ => Shape::Straight,
         })
@@ -92,29 +99,51 @@ impl Outline {
         module.set_script_fn(Shared::clone(function));
         let mut outline = Self::default();
         AST::new([], module).walk(&mut |path: &[ASTNode]| {
-            match path.last() {
-                Some(ASTNode::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..))) => {
-                    outline.has_loop = true
-                }
-                Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) => {
-                    outline.call(call);
-                }
-                Some(ASTNode::Expr(Expr::MethodCall(call, _))) => {
-                    outline.has_loop |= !call.args.is_empty() && EACH.contains(&call.name.as_str());
-                }
-                Some(ASTNode::Expr(Expr::ThisPtr(_))) => outline.uses_this = true,
-                _ => {}
+            if let Some((node, around)) = path.split_last() {
+                outline.see(node, around.iter().any(is_loop));
             }
             true
         });
         outline
     }
 
-    fn call(&mut self, call: &FnCallExpr) {
-        if call.op_token.is_none() && !call.is_qualified() {
-            self.calls.push((call.name.to_string(), call.args.len()));
+    fn see(&mut self, node: &ASTNode, in_loop: bool) {
+        match node {
+            node if is_loop(node) => self.has_loop = true,
+            ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _)) => {
+                self.call(call, in_loop);
+            }
+            ASTNode::Stmt(Stmt::Assignment(assignment)) => {
+                self.computes |= in_loop && assignment.0.is_op_assignment();
+            }
+            ASTNode::Expr(Expr::Index(..)) => self.computes |= in_loop,
+            ASTNode::Expr(Expr::MethodCall(call, _)) => {
+                self.has_loop |= !call.args.is_empty() && EACH.contains(&call.name.as_str());
+            }
+            ASTNode::Expr(Expr::ThisPtr(_)) => self.uses_this = true,
+            _ => {}
         }
     }
+
+    fn call(&mut self, call: &FnCallExpr, in_loop: bool) {
+        match &call.op_token {
+            // A loop over a range, or until something is not so.
+            Some(Token::ExclusiveRange | Token::InclusiveRange | Token::Bang) => {}
+            Some(_) => self.computes |= in_loop,
+            None if call.is_qualified() => {}
+            None => {
+                let called = (call.name.to_string(), call.args.len());
+                if in_loop {
+                    self.calls_in_loops.push(called.clone());
+                }
+                self.calls.push(called);
+            }
+        }
+    }
+}
+
+fn is_loop(node: &ASTNode) -> bool {
+    matches!(node, ASTNode::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)))
 }
 
 #[cfg(test)]
@@ -130,13 +159,27 @@ mod tests {
     #[test]
     fn loops_are_seen_however_deep_they_stand() {
         for body in [
-            "for i in 0..x { }",
+            "for i in 0..x { x += i }",
             "if x > 1 { while x > 2 { x -= 1; } }",
-            "let y = { loop { break 1; } }; y",
-            "do { x -= 1; } while x > 0;",
+            "let y = { loop { break 1 + x; } }; y",
+            "do { x.len(); } while x > 0;",
+            "for i in x { print(x[0]); }",
+            "for i in x { g(i); }",
+        ] {
+            let script = format!("fn f(x) {{ {body} }} fn g(x) {{ x }}");
+            assert_eq!(shape(&script, "f", 1), Some(Shape::Loop), "{body}");
+        }
+    }
+
+    #[test]
+    fn loops_that_only_call_others_are_told_from_those_that_compute() {
+        for body in [
+            "for i in 0..2 { x.put(i); }",
+            "while !x.empty() { print(x.get()); }",
+            "for p in x { p.start(); p.join(); }",
             "[1].map(|y| y + 1)",
         ] {
-            assert_eq!(shape(&format!("fn f(x) {{ {body} }}"), "f", 1), Some(Shape::Loop), "{body}");
+            assert_eq!(shape(&format!("fn f(x) {{ {body} }}"), "f", 1), Some(Shape::IdleLoop), "{body}");
         }
     }
 

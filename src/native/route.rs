@@ -1,7 +1,7 @@
 //! Which functions get a gate, and when a call is worth compiling.
 //!
-//! A function with a loop is compiled at its first call: that may be the only one, and last. One that calls itself
-//! is compiled at its second. Any other costs less to interpret than to leave the interpreter for it; machine code
+//! A function with a loop that computes is compiled at its first call: that may be the only one, and last. One that
+//! calls itself, or whose loops only wait or hand on, is compiled at its second. Any other costs less to interpret than to leave the interpreter for it; machine code
 //! that calls it takes it along.
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -57,7 +57,7 @@ impl Watched {
         match (gate::mode(), shape) {
             (Mode::Off, _) | (Mode::Auto, Shape::Straight) => None,
             (Mode::Always, _) | (Mode::Auto, Shape::Loop) => Some(0),
-            (Mode::Auto, Shape::Recursive) => Some(1),
+            (Mode::Auto, Shape::IdleLoop | Shape::Recursive) => Some(1),
         }
     }
 
@@ -152,7 +152,8 @@ mod tests {
     fn what_is_defined_anew_is_what_machine_code_calls() {
         install();
         let engine = engine();
-        let mut functions = ast(&engine, "fn f(x) { x * 2 } fn g(n) { let s = 0; for i in 0..n { s += f(i); } s }");
+        let mut functions =
+            ast(&engine, "fn f(x) { x * 2 } fn g(n) { let s = 0; for i in 0..n { s += f(i); } s }");
         let (ready, gated) = gate::gated(&engine, functions.clone());
         assert_eq!(call_g(&engine, &ready), "Ok(6)");
         let old = ready;
