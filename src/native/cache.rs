@@ -81,26 +81,9 @@ impl Compiler {
         Self { limits, program, forms, unsuitable: unsuitable(engine) }
     }
 
-    /// Whether there is a function of this name and arity that isn't refused.
-    pub fn knows(&self, name: &str, arity: usize) -> bool {
-        let found = self.program.find(name, arity);
-        self.unsuitable.is_none() && found.is_some_and(|function| self.program.refusal(function).is_none())
-    }
-
-    /// Whether the function holds a loop, so that its first call is worth compiling it.
-    pub fn has_loop(&self, name: &str, arity: usize) -> bool {
-        let function = self.program.find(name, arity).map(|function| self.program.lower(function));
-        matches!(function, Some(Ok(function)) if function.has_loop)
-    }
-
     /// Bytes of machine code so far.
     pub fn bytes(&self) -> usize {
         self.forms.borrow().bytes()
-    }
-
-    /// Whether the function calls itself, perhaps through others.
-    pub fn is_recursive(&self, _name: &str, _arity: usize) -> bool {
-        false
     }
 
     /// Runs it natively, and compiles it for these argument types if need be. `None`: not for these types; the

@@ -161,7 +161,7 @@ mod tests {
         for body in [
             "for i in 0..x { x += i }",
             "if x > 1 { while x > 2 { x -= 1; } }",
-            "let y = { loop { break 1 + x; } }; y",
+            "let y = { loop { x -= 1; if x < 3 { break x; } } }; y",
             "do { x.len(); } while x > 0;",
             "for i in x { print(x[0]); }",
             "for i in x { g(i); }",

@@ -82,6 +82,10 @@ fn pass(context: &mut EvalContext, state: &Dynamic) -> RhaiResult {
     let number = state.as_int().ok().and_then(|number| usize::try_from(number).ok());
     let gate = number.and_then(|number| GATES.with_borrow(|gates| gates.get(number).cloned()));
     let gate = gate.ok_or_else(|| raise("RuntimeError", format!("{KEY} is none of the script's words")))?;
+    // `f!(x)` lends the caller's variables, which stand in front of the arguments.
+    if context.scope().len() > gate.parameters.len() {
+        return gate.walk(context);
+    }
     let mut arguments = gate.take(context);
     if let Some(function) = gate.function.upgrade() {
         let state = context.global_runtime_state();
@@ -144,7 +148,10 @@ impl Gate {
     fn interpret(&self, context: &mut EvalContext, arguments: FnArgsVec<Dynamic>) -> RhaiResult {
         // The machine has no way in for a call that something is `this` for.
         let program = self.program.borrow().upgrade().filter(|_| context.this_ptr().is_none());
-        let Some(program) = program else { return self.walk(context, arguments) };
+        let Some(program) = program else {
+            self.put_back(context, arguments);
+            return self.walk(context);
+        };
         let mut machine = Vm::with_global_state(context.engine(), context.global_runtime_state().clone());
         // The machine counts the call, which is none: the frame is there.
         let level = context.call_level().saturating_sub(1);
@@ -155,13 +162,16 @@ impl Gate {
         })
     }
 
-    /// Walks the tree of the own body, where the virtual machine is not used or does not take it.
-    fn walk(&self, context: &mut EvalContext, arguments: FnArgsVec<Dynamic>) -> RhaiResult {
+    fn put_back(&self, context: &mut EvalContext, arguments: FnArgsVec<Dynamic>) {
         for (name, argument) in self.parameters.iter().zip(arguments) {
             if let Some(variable) = context.scope_mut().get_mut(name) {
                 *variable = argument;
             }
         }
+    }
+
+    /// Walks the tree of the own body, where the virtual machine is not used or does not take it.
+    fn walk(&self, context: &mut EvalContext) -> RhaiResult {
         let tree = self.tree.get_or_init(|| self.statements());
         context.eval_expression_tree(&Expression::from(tree))
     }

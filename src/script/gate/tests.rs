@@ -109,7 +109,13 @@ fn both_ways(script: &str, gates: bool) -> [String; 2] {
         let (program, _gated) = lower(&engine, ast);
         let machine = Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program);
         let (walked, _gated) = gated(&engine, walked);
-        assert!(walked.iter_fn_def().next().is_none() || walked.iter_fn_def().any(|f| is_body(&f.name)));
+        // Nothing gets a gate that shares its name with a method for one type.
+        let has_gates = walked.iter_fn_def().any(|function| is_body(&function.name));
+        assert_eq!(
+            has_gates,
+            script.contains("fn ") && !script.contains("fn int.") || script.contains('|'),
+            "{script}"
+        );
         [shown(&machine), shown(&engine.eval_ast::<Dynamic>(&walked))]
     } else {
         let program = Compiler::new().compile(&ast).into_shared();
