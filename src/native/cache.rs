@@ -59,7 +59,7 @@ pub struct State {
 }
 
 /// Why compiled code would not do what this engine does.
-fn unsuitable(engine: &Engine) -> Option<&'static str> {
+pub fn unsuitable(engine: &Engine) -> Option<&'static str> {
     let limited = engine.max_operations() > 0
         || engine.max_string_size() > 0
         || engine.max_array_size() > 0

@@ -27,4 +27,4 @@ pub mod testing;
 mod tests;
 mod types;
 
-pub use cache::{Compiler, Limits, Outcome, State};
+pub use cache::{Compiler, Limits, Outcome, State, unsuitable};

@@ -32,7 +32,8 @@ struct Outline {
     has_loop: bool,
     /// An operator or an index stands in a loop.
     computes: bool,
-    uses_this: bool,
+    /// The compiler refuses it, or a gate can't be passed with what it works on.
+    refused: bool,
     calls: Vec<Called>,
     calls_in_loops: Vec<Called>,
 }
@@ -63,10 +64,10 @@ impl Outlines {
         Self(ast.iter_fn_def().map(outline).collect())
     }
 
-    /// The shape of a function; nothing of one that works on `this`.
+    /// The shape of a function; nothing of one that is refused for what stands in it.
     pub fn shape(&self, name: &str, arity: usize) -> Option<Shape> {
         let function = (name.to_owned(), arity);
-        let outline = self.0.get(&function).filter(|outline| !outline.uses_this)?;
+        let outline = self.0.get(&function).filter(|outline| !outline.refused)?;
         Some(match outline {
             outline if outline.computes => Shape::Loop,
             outline if outline.calls_in_loops.iter().any(|called| self.0.contains_key(called)) => Shape::Loop,
@@ -120,12 +121,16 @@ impl Outline {
             ASTNode::Expr(Expr::MethodCall(call, _)) => {
                 self.has_loop |= !call.args.is_empty() && EACH.contains(&call.name.as_str());
             }
-            ASTNode::Expr(Expr::ThisPtr(_)) => self.uses_this = true,
+            ASTNode::Expr(Expr::Custom(custom, _)) => self.refused |= custom.scope_may_be_changed,
+            ASTNode::Expr(Expr::ThisPtr(_)) | ASTNode::Stmt(Stmt::Import(..) | Stmt::Export(..)) => {
+                self.refused = true;
+            }
             _ => {}
         }
     }
 
     fn call(&mut self, call: &FnCallExpr, in_loop: bool) {
+        self.refused |= call.capture_parent_scope || matches!(call.name.as_str(), "eval" | "is_def_var");
         match &call.op_token {
             // A loop over a range, or until something is not so.
             Some(Token::ExclusiveRange | Token::InclusiveRange | Token::Bang) => {}
@@ -195,8 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn a_function_on_this_has_no_shape() {
-        assert_eq!(shape("fn f() { for i in 0..9 { this += i; } }", "f", 0), None);
+    fn what_is_refused_has_no_shape() {
+        for body in ["this += x;", "eval(\"x\");", "import \"a\" as a;", "g!();", "is_def_var(\"x\");"] {
+            let script = format!("fn f(x) {{ while x > 0 {{ x -= 1; {body} }} }}");
+            assert_eq!(shape(&script, "f", 1), None, "{body}");
+        }
         assert_eq!(shape("fn f() { 1 }", "g", 0), None);
     }
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Shared};
 
 use super::outline::{Outlines, Shape};
-use super::{Compiler, Limits, State, list};
+use super::{Compiler, Limits, State, list, unsuitable};
 use crate::script::gate::{self, Function, Functions, Mode, report};
 use crate::script::raise::RhaiResult;
 
@@ -20,7 +20,7 @@ pub fn install() {
     gate::install(translate);
 }
 
-fn translate(_: &Engine, ast: &AST) -> Option<Box<Functions>> {
+fn translate(engine: &Engine, ast: &AST) -> Option<Box<Functions>> {
     let mut functions = AST::new([], Shared::clone(ast.shared_lib()));
     if let Some(source) = ast.source() {
         functions.set_source(source);
@@ -28,6 +28,7 @@ fn translate(_: &Engine, ast: &AST) -> Option<Box<Functions>> {
     let watched = Rc::new(Watched {
         file: ast.source().unwrap_or("<script>").to_owned(),
         outlines: Outlines::new(ast),
+        suits: unsuitable(engine).is_none(),
         functions,
         compiler: OnceCell::new(),
         said: RefCell::default(),
@@ -44,6 +45,8 @@ pub struct Watched {
     /// The name of the program.
     pub file: String,
     outlines: Outlines,
+    /// Whether machine code would do what the engine does.
+    suits: bool,
     /// As they are written, without gates.
     functions: AST,
     compiler: OnceCell<Compiler>,
@@ -53,7 +56,7 @@ pub struct Watched {
 impl Watched {
     /// How many calls a function is interpreted before it is compiled; `None` if it gets no gate.
     fn patience(&self, name: &str, arity: usize) -> Option<u32> {
-        let shape = self.outlines.shape(name, arity)?;
+        let shape = self.outlines.shape(name, arity).filter(|_| self.suits)?;
         match (gate::mode(), shape) {
             (Mode::Off, _) | (Mode::Auto, Shape::Straight) => None,
             (Mode::Always, _) | (Mode::Auto, Shape::Loop) => Some(0),
