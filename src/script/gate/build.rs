@@ -38,7 +38,7 @@ pub fn lower(engine: &Engine, ast: AST) -> (Compiled, Gated) {
     let (ast, gated) = gated(engine, ast);
     let program = Compiler::new().compile(&ast).into_shared();
     for gate in &gated.gates {
-        gate.lowered(engine, &program);
+        gate.lowered(&program);
     }
     (program, gated)
 }

@@ -25,8 +25,10 @@ pub struct Gate {
     function: Weak<dyn Function>,
     /// The name under which the own body stands in the program.
     body: String,
-    /// The program, where the virtual machine runs the body.
+    /// The program, if it is for the virtual machine.
     program: RefCell<Weak<Program<'static>>>,
+    /// Whether the body is in there, if anybody has asked.
+    has_body: OnceCell<bool>,
     /// The functions as they were without gates, for walking the body's tree.
     plain: Shared<Module>,
     tree: OnceCell<Expr>,
@@ -118,20 +120,28 @@ impl Gate {
             function: Rc::downgrade(function),
             body,
             program: RefCell::new(Weak::new()),
+            has_body: OnceCell::new(),
             plain,
             tree: OnceCell::new(),
         }
     }
 
-    /// The program is for the virtual machine now, and perhaps the body in it.
-    pub fn lowered(&self, engine: &Engine, program: &Compiled) {
-        // At this level no call begins; but it is said first if there is nothing to call.
-        let full = engine.max_call_levels();
-        let nothing = self.parameters.iter().map(|_| Dynamic::UNIT).collect();
-        let refused = Vm::new(engine).call_function(program, &self.body, nothing, full, Position::NONE);
-        if refused.is_err_and(|error| matches!(*error, EvalAltResult::ErrorStackOverflow(_))) {
-            *self.program.borrow_mut() = Rc::downgrade(program);
-        }
+    /// The program is for the virtual machine now.
+    pub fn lowered(&self, program: &Compiled) {
+        *self.program.borrow_mut() = Rc::downgrade(program);
+    }
+
+    /// The program, if the virtual machine runs the body.
+    fn program(&self, engine: &Engine) -> Option<Compiled> {
+        let program = self.program.borrow().upgrade()?;
+        let has_body = self.has_body.get_or_init(|| {
+            // At this level no call begins; but it is said first if there is nothing to call.
+            let full = engine.max_call_levels();
+            let nothing = self.parameters.iter().map(|_| Dynamic::UNIT).collect();
+            let refused = Vm::new(engine).call_function(&program, &self.body, nothing, full, Position::NONE);
+            refused.is_err_and(|error| matches!(*error, EvalAltResult::ErrorStackOverflow(_)))
+        });
+        has_body.then_some(program)
     }
 
     /// The arguments, out of the frame.
@@ -147,7 +157,7 @@ impl Gate {
     /// Runs the own body.
     fn interpret(&self, context: &mut EvalContext, arguments: FnArgsVec<Dynamic>) -> RhaiResult {
         // The machine has no way in for a call that something is `this` for.
-        let program = self.program.borrow().upgrade().filter(|_| context.this_ptr().is_none());
+        let program = self.program(context.engine()).filter(|_| context.this_ptr().is_none());
         let Some(program) = program else {
             self.put_back(context, arguments);
             return self.walk(context);
