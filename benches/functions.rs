@@ -154,7 +154,8 @@ fn lines_file(folder: &Path) -> std::io::Result<PathBuf> {
     for _ in 0..8000 {
         for _ in 0..8 {
             seed = (seed * 1_103_515_245 + 12345) % 2_147_483_648;
-            let _ = write!(text, "{}{} ", ["rye", "barley", "oats", "a"][(seed / 4 % 4) as usize], seed % 500);
+            let _ =
+                write!(text, "{}{} ", ["rye", "barley", "oats", "a"][(seed / 4 % 4) as usize], seed % 500);
         }
         text.push('\n');
     }
@@ -183,7 +184,9 @@ fn compare(wish: &Wish) -> Result<(), String> {
                     let ratio = theirs / ours;
                     let verdict = if ratio < set.least { "missed" } else { "" };
                     let (least, ours, theirs) = (set.least, ours * 1e3, theirs * 1e3);
-                    println!("{program:12} {ratio:>8.2} {least:>8.1} {ours:>8.2} ms {theirs:>8.2} ms  {verdict}");
+                    println!(
+                        "{program:12} {ratio:>8.2} {least:>8.1} {ours:>8.2} ms {theirs:>8.2} ms  {verdict}"
+                    );
                     ratios.push(ratio);
                 }
                 Err(error) => {

@@ -7,8 +7,12 @@ use super::tree::{Kind, Tree};
 impl Maker<'_, '_> {
     /// A call of a function of the program that gives this type.
     pub fn call(&mut self, kind: Type, depth: usize) -> Tree {
-        let mut known: Vec<Signature> =
-            self.functions.iter().filter(|known| known.gives == kind && known.this.is_none()).cloned().collect();
+        let mut known: Vec<Signature> = self
+            .functions
+            .iter()
+            .filter(|known| known.gives == kind && known.this.is_none())
+            .cloned()
+            .collect();
         if let Some((itself, left)) = &mut self.itself
             && itself.gives == kind
             && *left > 0
@@ -31,7 +35,8 @@ impl Maker<'_, '_> {
             return self.simple(kind);
         }
         let signature = known[self.choose(known.len())].clone();
-        let pieces = signature.parameters.iter().map(|parameter| self.expression(*parameter, depth)).collect();
+        let pieces =
+            signature.parameters.iter().map(|parameter| self.expression(*parameter, depth)).collect();
         call_of(&signature, pieces)
     }
 
@@ -55,11 +60,11 @@ impl Maker<'_, '_> {
                 let other = self.any();
                 expression(
                     "if @ { @ } else { @ }",
-                    [self.expression(Type::Bool, depth), self.expression(kind, depth), self.expression(other, depth)],
+                    [self.condition(depth), self.expression(kind, depth), self.expression(other, depth)],
                 )
             }
             // Or nothing at all.
-            3 => expression("if @ { @ }", [self.expression(Type::Bool, depth), self.expression(kind, depth)]),
+            3 => expression("if @ { @ }", [self.condition(depth), self.expression(kind, depth)]),
             _ => self.first_argument(kind, depth),
         }
     }
@@ -67,9 +72,11 @@ impl Maker<'_, '_> {
     /// A first argument that later ones change.
     fn first_argument(&mut self, kind: Type, depth: usize) -> Tree {
         let known: Vec<Variable> =
-            self.variables.iter().filter(|known| known.kind == kind && !known.constant).cloned().collect();
+            self.visible().into_iter().filter(|known| known.kind == kind && !known.constant).collect();
         let call = match kind {
-            Type::Int | Type::Float => self.one_of(&["max(@, { @ = @; @ })", "min(@, { @ = @; @ })", "(@ + { @ = @; @ })"]),
+            Type::Int | Type::Float => {
+                self.one_of(&["max(@, { @ = @; @ })", "min(@, { @ = @; @ })", "(@ + { @ = @; @ })"])
+            }
             _ => return self.simple(kind),
         };
         if known.is_empty() {
@@ -84,18 +91,23 @@ impl Maker<'_, '_> {
         let (on, [first, second, third]) = match self.choose(4) {
             0 | 1 => (Type::Int, ["0", "1 | 2", "3..7"]),
             2 => (Type::Bool, ["true", "false if 1 > 2", "1"]),
-            _ if self.width == super::grammar::Width::Everything => (Type::Text, ["\"a\"", "\"rye\" | \"\"", "()"]),
+            _ if self.width == super::grammar::Width::Everything => {
+                (Type::Text, ["\"a\"", "\"rye\" | \"\"", "()"])
+            }
             _ => (Type::Char, ["'a'", "'z' | '7'", "' '"]),
         };
         let template = format!("switch @ {{ {first} => @, {second} => @, {third} => @, _ => @ }}");
         let on = self.expression(on, depth);
-        expression(&template, [
-            on,
-            self.expression(kind, depth),
-            self.expression(kind, depth),
-            self.expression(kind, depth),
-            self.expression(kind, depth),
-        ])
+        expression(
+            &template,
+            [
+                on,
+                self.expression(kind, depth),
+                self.expression(kind, depth),
+                self.expression(kind, depth),
+                self.expression(kind, depth),
+            ],
+        )
     }
 
     /// A loop that gives this type by `break`.
@@ -104,7 +116,7 @@ impl Maker<'_, '_> {
             return self.simple(kind);
         }
         let scope = self.variables.len();
-        let condition = self.expression(Type::Bool, depth);
+        let condition = self.condition(depth);
         self.variables.push(Variable { name: "k", kind: Type::Int, constant: true });
         self.loops += 1;
         let body = self.statements(1, depth);
@@ -130,9 +142,9 @@ impl Maker<'_, '_> {
             let gives = std::mem::replace(&mut self.gives, Type::Int);
             let before = self.statements(2, depth.min(1));
             self.gives = gives;
-            ("|q| { @ @ }", vec![before, body])
+            ("(|q| { @ @ })", vec![before, body])
         } else {
-            ("|q| @", vec![body])
+            ("(|q| @)", vec![body])
         };
         self.variables.truncate(scope);
         (self.loops, self.closure) = (loops, closure);

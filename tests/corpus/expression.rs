@@ -16,6 +16,35 @@ impl Maker<'_, '_> {
     /// An expression of this type, rarely of another.
     pub fn expression(&mut self, kind: Type, depth: usize) -> Tree {
         let kind = self.or_wrong(kind);
+        self.exactly(kind, depth)
+    }
+
+    /// An expression where only a bool may stand. One of another type would not even be read, unless it is a variable.
+    pub fn condition(&mut self, depth: usize) -> Tree {
+        if self.or_wrong(Type::Bool) != Type::Bool && !self.variables.is_empty() {
+            let index = self.choose(self.variables.len());
+            return Tree::leaf(self.variables[index].name);
+        }
+        let condition = self.exactly(Type::Bool, depth);
+        // A block is none, for the parser.
+        if condition.text().starts_with(['{', 'f']) {
+            expression("(@ == true)", [condition])
+        } else {
+            condition
+        }
+    }
+
+    /// What a loop can go through; of a wrong type only if it is a variable.
+    pub fn iterable(&mut self, kind: Type, depth: usize) -> Tree {
+        if self.or_wrong(kind) != kind && !self.variables.is_empty() {
+            let index = self.choose(self.variables.len());
+            return Tree::leaf(self.variables[index].name);
+        }
+        let iterable = self.exactly(kind, depth);
+        if iterable.text().starts_with(['{', 'f']) { expression("(@ ?? [])", [iterable]) } else { iterable }
+    }
+
+    fn exactly(&mut self, kind: Type, depth: usize) -> Tree {
         if depth == 0 || self.chance(1, 4) {
             return self.simple(kind);
         }
@@ -24,7 +53,7 @@ impl Maker<'_, '_> {
             0..=7 => self.of_type(kind, depth),
             8 => expression(
                 "if @ { @ } else { @ }",
-                [self.expression(Type::Bool, depth), self.expression(kind, depth), self.expression(kind, depth)],
+                [self.condition(depth), self.expression(kind, depth), self.expression(kind, depth)],
             ),
             9 => self.call(kind, depth),
             10 => self.inner_block(kind, depth),
@@ -35,7 +64,7 @@ impl Maker<'_, '_> {
     /// A variable of this type, or a literal.
     pub fn simple(&mut self, kind: Type) -> Tree {
         let known: Vec<&str> =
-            self.variables.iter().filter(|known| known.kind == kind).map(|known| known.name).collect();
+            self.visible().iter().filter(|known| known.kind == kind).map(|known| known.name).collect();
         if known.is_empty() || self.chance(1, 4) {
             if kind == Type::Int && self.chance(1, 12) {
                 return Tree::leaf("global::G");
@@ -76,10 +105,10 @@ impl Maker<'_, '_> {
             6 => self.element(Type::Ints, depth),
             7 => {
                 let kind = [Type::Ints, Type::Floats, Type::Bools][self.choose(3)];
-                expression("@.len()", [self.simple(kind)])
+                expression("(@).len()", [self.simple(kind)])
             }
             8 => {
-                let call = self.one_of(&["abs(@)", "@.abs()", "sign(@)", "(@).sign()"]);
+                let call = self.one_of(&["abs(@)", "(@).abs()", "sign(@)", "(@).sign()"]);
                 expression(call, [self.simple(Type::Int)])
             }
             9 => {
@@ -94,25 +123,30 @@ impl Maker<'_, '_> {
             12 => self.loop_value(Type::Int, depth),
             13 => expression("(@ + @.len)", [self.simple(Type::Int), self.simple(Type::Ints)]),
             14 => {
-                let call = self.one_of(&["@.len()", "@.bytes", "@.index_of('a')", "@.to_chars().len()"]);
+                let call =
+                    self.one_of(&["(@).len()", "(@).bytes", "(@).index_of('a')", "(@).to_chars().len()"]);
                 expression(call, [self.expression(Type::Text, depth)])
             }
             15 => {
-                let read = self.one_of(&["@.a", "@[\"a\"]", "@.l.len()", "@.l[0]", "@?.m?.a", "@.m.a"]);
+                let read =
+                    self.one_of(&["(@).a", "(@)[\"a\"]", "(@).l.len()", "(@).l[0]", "(@)?.m?.a", "(@).m.a"]);
                 expression(read, [self.simple(Type::Map)])
             }
-            16 => expression("(@ ?? @)", [
-                if self.chance(1, 2) { Tree::leaf("()") } else { self.expression(Type::Int, depth) },
-                self.expression(Type::Int, depth),
-            ]),
+            16 => expression(
+                "(@ ?? @)",
+                [
+                    if self.chance(1, 2) { Tree::leaf("()") } else { self.expression(Type::Int, depth) },
+                    self.expression(Type::Int, depth),
+                ],
+            ),
             17 => expression("@.call(@)", [self.simple(Type::Function), self.expression(Type::Int, depth)]),
             18 => {
                 let call = self.one_of(&[
-                    "@.reduce(|s, v| s + v, 0)",
-                    "@.reduce(|s, v| (s ?? 1) * v)",
-                    "@.index_of(2)",
-                    "@.filter(|v| v > 0).len()",
-                    "@.find(|v| v > 1)",
+                    "(@).reduce(|s, v| s + v, 0)",
+                    "(@).reduce(|s, v| (s ?? 1) * v)",
+                    "(@).index_of(2)",
+                    "(@).filter(|v| v > 0).len()",
+                    "(@).find(|v| v > 1)",
                 ]);
                 expression(call, [self.expression(Type::Ints, depth)])
             }
@@ -125,7 +159,8 @@ impl Maker<'_, '_> {
         match self.choose(if self.width == Width::Numbers { 10 } else { 12 }) {
             0..=2 => {
                 let operator = self.one_of(FLOAT_OPERATORS);
-                let (left, right) = (self.expression(Type::Float, depth), self.expression(Type::Float, depth));
+                let (left, right) =
+                    (self.expression(Type::Float, depth), self.expression(Type::Float, depth));
                 expression(&format!("(@ {operator} @)"), [left, right])
             }
             3 => {
@@ -164,16 +199,15 @@ impl Maker<'_, '_> {
                 expression(call, [self.expression(Type::Float, depth), self.expression(Type::Float, depth)])
             }
             8 => expression("(@).to_float()", [self.expression(Type::Int, depth)]),
-            9 => expression("@[@][@]", [
-                self.simple(Type::Rows),
-                self.simple(Type::Int),
-                self.simple(Type::Int),
-            ]),
+            9 => expression(
+                "(@)[@][@]",
+                [self.simple(Type::Rows), self.simple(Type::Int), self.simple(Type::Int)],
+            ),
             10 => {
-                let read = self.one_of(&["@.b", "@[\"b\"]", "@.m.b"]);
+                let read = self.one_of(&["(@).b", "(@)[\"b\"]", "(@).m.b"]);
                 expression(read, [self.simple(Type::Map)])
             }
-            _ => expression("@.reduce(|s, v| s + v, 0.0)", [self.expression(Type::Floats, depth)]),
+            _ => expression("(@).reduce(|s, v| s + v, 0.0)", [self.expression(Type::Floats, depth)]),
         }
     }
 
@@ -188,10 +222,10 @@ impl Maker<'_, '_> {
             }
             4 | 5 => {
                 let operator = self.one_of(&["&&", "||", "&&", "||", "^", "|", "&"]);
-                let (left, right) = (self.expression(Type::Bool, depth), self.expression(Type::Bool, depth));
+                let (left, right) = (self.condition(depth), self.condition(depth));
                 expression(&format!("(@ {operator} @)"), [left, right])
             }
-            6 => expression("!(@)", [self.expression(Type::Bool, depth)]),
+            6 => expression("!(@)", [self.condition(depth)]),
             7 => self.element(Type::Bools, depth),
             8 => {
                 let call = self.one_of(&["(@).is_nan()", "(@).is_finite()", "(@).is_zero()"]);
@@ -218,12 +252,12 @@ impl Maker<'_, '_> {
             }
             _ => {
                 let (test, kind) = [
-                    ("@.is_empty()", Type::Ints),
-                    ("@.contains(\"a\")", Type::Text),
-                    ("@.some(|v| v > 1)", Type::Ints),
-                    ("@.all(|v| v > 1)", Type::Ints),
-                    ("@.starts_with(\"r\")", Type::Text),
-                    ("@.contains(\"m\")", Type::Map),
+                    ("(@).is_empty()", Type::Ints),
+                    ("(@).contains(\"a\")", Type::Text),
+                    ("(@).some(|v| v > 1)", Type::Ints),
+                    ("(@).all(|v| v > 1)", Type::Ints),
+                    ("(@).starts_with(\"r\")", Type::Text),
+                    ("(@).contains(\"m\")", Type::Map),
                 ][self.choose(6)];
                 expression(test, [self.expression(kind, depth)])
             }
@@ -244,7 +278,7 @@ impl Maker<'_, '_> {
         if self.chance(1, 3) {
             return expression("(@).to_upper()", [self.simple(Type::Char)]);
         }
-        expression("@[@]", [text, self.simple(Type::Int)])
+        expression("(@)[@]", [text, self.simple(Type::Int)])
     }
 
     fn text(&mut self, depth: usize) -> Tree {
@@ -265,17 +299,17 @@ impl Maker<'_, '_> {
             }
             5 => {
                 let call = self.one_of(&[
-                    "@.to_upper()",
-                    "@.sub_string(1)",
-                    "@.sub_string(0, 2)",
-                    "@[0..2]",
-                    "@.sub_string(-2, 2)",
+                    "(@).to_upper()",
+                    "(@).sub_string(1)",
+                    "(@).sub_string(0, 2)",
+                    "(@)[0..2]",
+                    "(@).sub_string(-2, 2)",
                 ]);
                 expression(call, [self.expression(Type::Text, depth)])
             }
             6 => self.element(Type::Texts, depth),
             _ => {
-                let read = self.one_of(&["@.s", "@[\"s\"]", "@.keys()[0]"]);
+                let read = self.one_of(&["(@).s", "(@)[\"s\"]", "(@).keys()[0]"]);
                 expression(read, [self.simple(Type::Map)])
             }
         }
@@ -290,30 +324,31 @@ impl Maker<'_, '_> {
             3 => {
                 let call = match element {
                     Type::Int => self.one_of(&[
-                        "@.map(|v| v * 2)",
-                        "@.map(|v, i| v + i)",
-                        "@.filter(|v| v % 2 == 0)",
-                        "@.order()",
-                        "@.order(|a, b| b - a)",
-                        "@.map(|v| this + v)",
+                        "(@).map(|v| v * 2)",
+                        "(@).map(|v, i| v + i)",
+                        "(@).filter(|v| v % 2 == 0)",
+                        "(@).order()",
+                        "(@).order(|a, b| b - a)",
+                        "(@).map(|v| this + v)",
                     ]),
-                    Type::Float => self.one_of(&["@.map(|v| v * 0.5)", "@.filter(|v| v > 0.0)", "@.order()"]),
-                    Type::Text => self.one_of(&["@.map(|v| v + \"!\")", "@.filter(|v| v.len() > 1)"]),
-                    _ => self.one_of(&["@.map(|v| v)", "@.filter(|v| true)"]),
+                    Type::Float => {
+                        self.one_of(&["(@).map(|v| v * 0.5)", "(@).filter(|v| v > 0.0)", "(@).order()"])
+                    }
+                    Type::Text => self.one_of(&["(@).map(|v| v + \"!\")", "(@).filter(|v| v.len() > 1)"]),
+                    _ => self.one_of(&["(@).map(|v| v)", "(@).filter(|v| true)"]),
                 };
                 expression(call, [self.expression(kind, depth)])
             }
             4 => {
-                let call = self.one_of(&["@.extract(1)", "@.extract(0, 2)", "@.extract(-1)", "@[0..2]"]);
+                let call =
+                    self.one_of(&["(@).extract(1)", "(@).extract(0, 2)", "(@).extract(-1)", "(@)[0..2]"]);
                 expression(call, [self.expression(kind, depth)])
             }
             _ if element == Type::Text => {
-                let call = self.one_of(&["@.split(\",\")", "@.split()"]);
+                let call = self.one_of(&["(@).split(\",\")", "(@).split()"]);
                 expression(call, [self.expression(Type::Text, depth)])
             }
-            _ if element == Type::Int && self.chance(1, 2) => {
-                expression("@.l", [self.simple(Type::Map)])
-            }
+            _ if element == Type::Int && self.chance(1, 2) => expression("(@).l", [self.simple(Type::Map)]),
             _ => self.simple(kind),
         }
     }
@@ -324,8 +359,8 @@ impl Maker<'_, '_> {
             0 => Tree::leaf(self.one_of(&["0", "1", "-1", "2", "-2"])),
             1 => self.simple(Type::Int),
             2 => self.expression(Type::Int, depth),
-            _ => return expression("@?[@]", [self.simple(array), self.simple(Type::Int)]),
+            _ => return expression("(@)?[@]", [self.simple(array), self.simple(Type::Int)]),
         };
-        expression("@[@]", [self.simple(array), index])
+        expression("(@)[@]", [self.simple(array), index])
     }
 }

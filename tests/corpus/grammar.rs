@@ -104,9 +104,7 @@ impl Program {
     pub fn smaller(&self) -> Vec<Program> {
         let mut found = Vec::new();
         if self.calls.len() > 1 {
-            found.extend(
-                self.calls.iter().map(|call| Program { calls: vec![call.clone()], ..self.clone() }),
-            );
+            found.extend(self.calls.iter().map(|call| Program { calls: vec![call.clone()], ..self.clone() }));
         }
         for functions in self.functions.smaller() {
             found.push(Program { functions, ..self.clone() });
@@ -192,6 +190,17 @@ impl Maker<'_, '_> {
         TYPES[self.choose(count)]
     }
 
+    /// The variables that no later one of the same name hides.
+    pub fn visible(&self) -> Vec<Variable> {
+        let mut found: Vec<Variable> = Vec::new();
+        for variable in self.variables.iter().rev() {
+            if found.iter().all(|known| known.name != variable.name) {
+                found.push(variable.clone());
+            }
+        }
+        found
+    }
+
     /// The type that is wanted, or rarely a wrong one.
     pub fn or_wrong(&mut self, kind: Type) -> Type {
         if self.wrong > 0 && self.chance(1, self.wrong) { self.any() } else { kind }
@@ -210,8 +219,7 @@ impl Maker<'_, '_> {
         if recursive {
             parameters.insert(0, Type::Int);
         }
-        let signature =
-            Signature { name: format!("f{index}"), parameters: parameters.clone(), gives, this };
+        let signature = Signature { name: format!("f{index}"), parameters: parameters.clone(), gives, this };
         let names = ["n", "x", "y", "z"];
         self.variables.clear();
         for (name, kind) in names.iter().zip(&parameters) {

@@ -29,10 +29,20 @@ const FLOATS: &[&str] = &[
     "-2.0",
 ];
 
-const LARGE_FLOATS: &[&str] = &["1e308", "-1e308", "(0.0 / 0.0)", "(1.0 / 0.0)", "(-1.0 / 0.0)", "5e-324", "9.3e18"];
+const LARGE_FLOATS: &[&str] =
+    &["1e308", "-1e308", "(0.0 / 0.0)", "(1.0 / 0.0)", "(-1.0 / 0.0)", "5e-324", "9.3e18"];
 
-const TEXTS: &[&str] =
-    &["\"\"", "\"a\"", "\"rye\"", "\"Oats and hay\"", "\"12\"", "\"-7\"", "\"\u{fc}\u{4e16}z\"", "\"a,b,a\"", "\"1.5\""];
+const TEXTS: &[&str] = &[
+    "\"\"",
+    "\"a\"",
+    "\"rye\"",
+    "\"Oats and hay\"",
+    "\"12\"",
+    "\"-7\"",
+    "\"\u{fc}\u{4e16}z\"",
+    "\"a,b,a\"",
+    "\"1.5\"",
+];
 
 const CHARS: &[&str] = &["'a'", "'z'", "' '", "'\u{fc}'", "'7'", "'A'"];
 
@@ -66,11 +76,16 @@ impl Maker<'_, '_> {
                     .collect();
                 list(elements)
             }
-            Type::Blob => Tree::leaf(self.one_of(&["blob(3, 7)", "blob()", "blob(5, 255)", "\"hay\".to_blob()"])),
-            Type::Map => self.map(depth),
-            Type::Function => {
-                Tree::leaf(self.one_of(&["|q| q + 1", "|q| q * q", "|q| if q > 2 { q } else { -q }", "|q| q / 2"]))
+            Type::Blob => {
+                Tree::leaf(self.one_of(&["blob(3, 7)", "blob()", "blob(5, 255)", "\"hay\".to_blob()"]))
             }
+            Type::Map => self.map(depth),
+            Type::Function => Tree::leaf(self.one_of(&[
+                "(|q| q + 1)",
+                "(|q| q * q)",
+                "(|q| if q > 2 { q } else { -q })",
+                "(|q| q / 2)",
+            ])),
         }
     }
 

@@ -28,12 +28,11 @@ impl Maker<'_, '_> {
         match self.choose(20) {
             0..=3 => self.declaration(depth),
             4..=7 => self.assignment(depth),
-            8 => statement("if @ { @ }", [self.expression(Type::Bool, depth), self.statements(2, depth)]),
-            9 => statement("if @ { @ } else { @ }", [
-                self.expression(Type::Bool, depth),
-                self.statements(2, depth),
-                self.statements(2, depth),
-            ]),
+            8 => statement("if @ { @ }", [self.condition(depth), self.statements(2, depth)]),
+            9 => statement(
+                "if @ { @ } else { @ }",
+                [self.condition(depth), self.statements(2, depth), self.statements(2, depth)],
+            ),
             10 | 11 => self.counting(depth),
             12 => self.going_through(depth),
             13 => {
@@ -62,13 +61,15 @@ impl Maker<'_, '_> {
 
     fn assignment(&mut self, depth: usize) -> Tree {
         let known: Vec<Variable> =
-            self.variables.iter().filter(|known| !known.constant && known.name != "this").cloned().collect();
+            self.visible().into_iter().filter(|known| !known.constant && known.name != "this").collect();
         if known.is_empty() {
             return self.declaration(depth);
         }
         let Variable { name, kind, .. } = known[self.choose(known.len())].clone();
         let operator = match kind {
-            Type::Int => self.one_of(&["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**="]),
+            Type::Int => {
+                self.one_of(&["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "**="])
+            }
             Type::Float => self.one_of(&["=", "+=", "-=", "*=", "/="]),
             Type::Bool => self.one_of(&["=", "=", "|=", "&=", "^="]),
             Type::Text | Type::Ints | Type::Floats => self.one_of(&["=", "+="]),
@@ -84,9 +85,10 @@ impl Maker<'_, '_> {
             return self.assignment(depth);
         }
         let scope = self.variables.len();
-        let condition = self.expression(Type::Bool, depth);
-        let (before, name) = [("for i in 0..@ {", "i"), ("for x in 1..=@ {", "x"), ("for n in range(6, @, -2) {", "n")]
-            [self.choose(3)];
+        let condition = self.condition(depth);
+        let (before, name) =
+            [("for i in 0..@ {", "i"), ("for x in 1..=@ {", "x"), ("for n in range(6, @, -2) {", "n")]
+                [self.choose(3)];
         let turns = ["5", "3", "0", "9"][self.choose(4)];
         let form = self.choose(5);
         let name = if form == 0 { name } else { "k" };
@@ -119,7 +121,7 @@ impl Maker<'_, '_> {
             (Type::Mixed, Type::Int),
         ];
         let (over, element) = kinds[self.choose(if self.width == Width::Numbers { 3 } else { 7 })];
-        let over = self.expression(over, depth);
+        let over = self.iterable(over, depth);
         let scope = self.variables.len();
         let name = NAMES[self.choose(4)];
         self.variables.push(Variable { name, kind: element, constant: false });
@@ -137,7 +139,7 @@ impl Maker<'_, '_> {
 
     /// Changes part of a variable.
     fn change(&mut self, depth: usize) -> Tree {
-        let known: Vec<Variable> = self.variables.iter().filter(|known| !known.constant).cloned().collect();
+        let known: Vec<Variable> = self.visible().into_iter().filter(|known| !known.constant).collect();
         let changes = |kind: Type| -> &'static [(&'static str, &'static [Type])] {
             match kind {
                 Type::Ints => &[
@@ -185,7 +187,8 @@ impl Maker<'_, '_> {
                 _ => &[],
             }
         };
-        let known: Vec<Variable> = known.into_iter().filter(|known| !changes(known.kind).is_empty()).collect();
+        let known: Vec<Variable> =
+            known.into_iter().filter(|known| !changes(known.kind).is_empty()).collect();
         if known.is_empty() {
             return self.assignment(depth);
         }
@@ -211,7 +214,7 @@ impl Maker<'_, '_> {
         }
         let method = methods[self.choose(methods.len())].clone();
         let known: Vec<Variable> =
-            self.variables.iter().filter(|known| Some(known.kind) == method.this).cloned().collect();
+            self.visible().into_iter().filter(|known| Some(known.kind) == method.this).collect();
         if known.is_empty() {
             return self.change(depth);
         }
@@ -224,7 +227,7 @@ impl Maker<'_, '_> {
 
     /// Leaves a loop or the function, mostly under a condition.
     fn leaving(&mut self, depth: usize) -> Tree {
-        let condition = self.expression(Type::Bool, depth);
+        let condition = self.condition(depth);
         match self.choose(5) {
             0 | 1 if self.loops > 0 => {
                 let word = self.one_of(&["break", "continue"]);
@@ -247,7 +250,10 @@ impl Maker<'_, '_> {
         match self.choose(3) {
             0 => statement("try { @ } catch { @ }", [body, self.statements(1, depth)]),
             1 => statement("try { @ } catch (e) { print(e); @ }", [body, self.statements(1, depth)]),
-            _ => statement("try { @ throw @; } catch (e) { print(type_of(e)); }", [body, self.expression(Type::Int, depth)]),
+            _ => statement(
+                "try { @ throw @; } catch (e) { print(type_of(e)); }",
+                [body, self.expression(Type::Int, depth)],
+            ),
         }
     }
 }

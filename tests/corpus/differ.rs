@@ -1,0 +1,211 @@
+//! One program, interpreted and native: what a call gives, what it raises, what it prints.
+//!
+//! The engine is stook's own, with two changes: few levels of calls, so that recursion comes to its end, and a
+//! measure of how long a program runs. The interpreter runs first. What takes it too long is left out, so nothing
+//! that runs natively goes on for ever.
+//!
+//! Both ways are compared by their text for debugging, which holds types, kinds of errors, messages, positions
+//! and the chain of calls.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use rhai::grain::{self, Vm};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
+use stook::native::{Compiler, Limits, State};
+use stook::script::engine;
+use stook::script::runtime::{Identity, MAIN, Runtime};
+
+/// Levels of calls.
+const LEVELS: usize = 24;
+/// How often the interpreter may report progress within a call.
+const LONG: u64 = 40_000;
+
+/// What became of the calls of a program.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Calls that ran natively, calls that were left to the interpreter, and calls that took too long.
+    pub native: usize,
+    pub refused: usize,
+    pub long: usize,
+    /// The functions of the program and what the compiler made of them.
+    pub states: Vec<State>,
+    /// What ended with an error in the interpreter.
+    pub failed: usize,
+    /// Where the two differ: both outcomes in words.
+    pub differences: Vec<String>,
+}
+
+/// What the function that is called from the script shares with us.
+struct Work {
+    ast: RefCell<Option<AST>>,
+    compiler: RefCell<Option<Rc<Compiler>>>,
+    entry: RefCell<Rc<str>>,
+    /// What the gate calls with, and what came of it.
+    given: RefCell<Vec<Dynamic>>,
+    outcome: RefCell<Option<Outcome>>,
+    findings: RefCell<Findings>,
+    printed: RefCell<String>,
+    /// Reports of progress left.
+    fuel: Cell<u64>,
+}
+
+/// Runs programs both ways.
+pub struct Differ {
+    engine: Engine,
+    work: Rc<Work>,
+}
+
+type Outcome = Result<Dynamic, Box<EvalAltResult>>;
+
+impl Differ {
+    pub fn new() -> Self {
+        engine::prepare();
+        let identity = Identity { name: "MainProcess".to_owned(), authkey: Vec::new(), parent: None };
+        Runtime::new(MAIN, identity, Vec::new(), Default::default()).install();
+        let mut engine = engine::build();
+        let work = Rc::new(Work {
+            ast: RefCell::default(),
+            compiler: RefCell::default(),
+            entry: RefCell::new("".into()),
+            given: RefCell::default(),
+            outcome: RefCell::default(),
+            findings: RefCell::default(),
+            printed: RefCell::default(),
+            fuel: Cell::new(0),
+        });
+        engine.set_max_call_levels(LEVELS);
+        let printer = Rc::clone(&work);
+        engine.on_print(move |text| {
+            let _ = writeln!(printer.printed.borrow_mut(), "{text}");
+        });
+        let meter = Rc::clone(&work);
+        engine.on_progress(move |_| {
+            meter.fuel.set(meter.fuel.get().saturating_sub(1));
+            (meter.fuel.get() == 0).then(|| "too long".into())
+        });
+        let worker = Rc::clone(&work);
+        engine.register_fn("run_both_ways", move |context: NativeCallContext| worker.compare(&context));
+        let gate = Rc::clone(&work);
+        engine.register_fn("run_natively", move |context: NativeCallContext| gate.enter(&context));
+        Self { engine, work }
+    }
+
+    /// Calls function `entry` of `source` with each of the argument lists that its function `arguments` gives.
+    ///
+    /// # Errors
+    /// What is wrong with the source, or with the arguments.
+    pub fn run(&self, source: &str, entry: &str) -> Result<Findings, String> {
+        let source = format!("{source}\nfn gate() {{ run_natively() }}\nrun_both_ways();\n");
+        let ast = self.engine.compile(&source).map_err(|error| error.to_string())?;
+        self.work.ast.replace(Some(ast.clone()));
+        self.work.entry.replace(entry.into());
+        self.work.findings.take();
+        self.work.fuel.set(u64::MAX);
+        let program = grain::Compiler::new().compile(&ast).into_shared();
+        let outcome = Vm::new(&self.engine).eval_with_callbacks(&mut Scope::new(), &program);
+        self.work.ast.take();
+        self.work.compiler.take();
+        let _ = outcome.map_err(|error| error.to_string())?;
+        Ok(self.work.findings.take())
+    }
+}
+
+impl Work {
+    fn compare(&self, context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
+        let ast = self.ast.borrow();
+        let Some(ast) = ast.as_ref() else { return Ok(()) };
+        let entry = Rc::clone(&self.entry.borrow());
+        self.fuel.set(LONG);
+        let calls = context.call_fn_raw("arguments", false, false, &mut [])?;
+        self.fuel.set(u64::MAX);
+        let compiler = Rc::new(Compiler::new(context.engine(), ast, Limits::default()));
+        self.compiler.replace(Some(Rc::clone(&compiler)));
+        for call in calls.into_array()? {
+            let arguments = call.into_array()?;
+            self.one(context, &entry, &arguments)?;
+        }
+        self.findings.borrow_mut().states = compiler.states();
+        Ok(())
+    }
+
+    /// Calls natively: within a script function, whose place the compiled one takes.
+    fn enter(&self, context: &NativeCallContext) {
+        let Some(compiler) = self.compiler.borrow().clone() else { return };
+        let entry = Rc::clone(&self.entry.borrow());
+        let mut given = self.given.take();
+        let outcome = compiler.call(context, &entry, &mut given);
+        self.outcome.replace(outcome);
+        self.given.replace(given);
+    }
+
+    fn one(
+        &self,
+        context: &NativeCallContext,
+        entry: &str,
+        arguments: &[Dynamic],
+    ) -> Result<(), Box<EvalAltResult>> {
+        self.printed.borrow_mut().clear();
+        self.fuel.set(LONG);
+        let outcome = interpret(context, entry, arguments);
+        let short = self.fuel.replace(u64::MAX) > 0;
+        let interpreted = told(&outcome, &self.printed.borrow());
+        let mut findings = self.findings.borrow_mut();
+        if !short {
+            findings.long += 1;
+            return Ok(());
+        }
+        findings.failed += usize::from(outcome.is_err());
+        drop(outcome);
+        drop(findings);
+        self.printed.borrow_mut().clear();
+        self.given.replace(arguments.to_vec());
+        let _ = context.call_fn_raw("gate", false, false, &mut [])?;
+        let given = self.given.take();
+        let mut findings = self.findings.borrow_mut();
+        let native = match self.outcome.take() {
+            Some(outcome) => {
+                findings.native += 1;
+                told(&outcome, &self.printed.borrow())
+            }
+            None => {
+                findings.refused += 1;
+                // Nothing has happened yet, and the interpreter gets the same arguments.
+                let (before, after) = (format!("{arguments:?}"), format!("{given:?}"));
+                if before == after && self.printed.borrow().is_empty() {
+                    return Ok(());
+                }
+                format!("refused, with {after} and after printing {:?}", self.printed.borrow())
+            }
+        };
+        if native != interpreted {
+            findings.differences.push(format!(
+                "{entry}({arguments:?})\n  interpreted: {interpreted}\n  native:      {native}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The call as a worker makes it, without the frame of the function itself in its errors: that is not the compiled
+/// function's to make.
+fn interpret(context: &NativeCallContext, entry: &str, arguments: &[Dynamic]) -> Outcome {
+    let mut given = arguments.to_vec();
+    let mut given: Vec<&mut Dynamic> = given.iter_mut().collect();
+    context.call_fn_raw(entry, false, false, &mut given).map_err(|error| match *error {
+        EvalAltResult::ErrorInFunctionCall(name, _, inner, _) if name == entry => inner,
+        other => other.into(),
+    })
+}
+
+fn told(outcome: &Outcome, printed: &str) -> String {
+    let mut text = match outcome {
+        Ok(value) => format!("{} {value:?}", value.type_name()),
+        Err(error) => format!("{error:?}"),
+    };
+    if !printed.is_empty() {
+        let _ = write!(text, ", printed {printed:?}");
+    }
+    text
+}

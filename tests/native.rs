@@ -1,0 +1,121 @@
+//! Native code beside the interpreter, on programs that are made up.
+//!
+//! `STOOK_NATIVE_PROGRAMS=1000000 cargo test --release --test native` tries so many, `STOOK_NATIVE_SEED=N` begins
+//! with another one than the first. What differs is made smaller before it is shown.
+//!
+//! The programs run in processes of their own, some thousands in each, so that one that crashes is found too: it
+//! is the one whose number the process wrote last.
+
+mod corpus;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use corpus::batch::{self, Tally};
+use corpus::differ::Differ;
+
+/// How many programs are tried without being told.
+const PROGRAMS: u64 = 4000;
+/// How many a process tries.
+const BATCH: u64 = 1000;
+/// How many differing programs are shown.
+const SHOWN: usize = 5;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+#[test]
+fn made_up_programs_behave_the_same() {
+    let first = number("STOOK_NATIVE_SEED").unwrap_or(0);
+    let end = first + number("STOOK_NATIVE_PROGRAMS").unwrap_or(PROGRAMS);
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let next = std::sync::atomic::AtomicU64::new(first);
+    let (mut total, mut reports) = (Tally::default(), Vec::new());
+    std::thread::scope(|scope| {
+        let (next, folder) = (&next, folder.path());
+        let work = move || {
+            let mut found = Vec::new();
+            loop {
+                let from = next.fetch_add(BATCH, std::sync::atomic::Ordering::Relaxed);
+                if from >= end {
+                    return found;
+                }
+                found.push(in_a_process(from, end.min(from + BATCH), folder));
+            }
+        };
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        for (tally, report) in threads.into_iter().flat_map(|thread| thread.join().expect("no panic")) {
+            total.merge(&tally);
+            reports.extend(report);
+        }
+    });
+    println!("{total:?}");
+    assert!(reports.is_empty(), "{} and more\n\n{}", reports.len(), reports.join("\n"));
+    // Without these a grammar or a compiler that does nothing would pass.
+    let calls = total.native + total.refused + total.long;
+    assert!(total.unreadable * 50 < total.programs, "too many programs can't be read: {total:?}");
+    assert!(total.long * 20 < calls, "too many calls take too long: {total:?}");
+    assert!(total.failed * 10 > calls && total.failed * 10 < calls * 8, "errors, but not only: {total:?}");
+    assert!(total.native * 100 >= calls * NATIVE, "too few calls ran natively: {total:?}");
+}
+
+/// At least so many calls of a hundred run natively.
+const NATIVE: usize = 50;
+
+/// Tries the programs from `first` to before `end` in a process; the tally, and what differs or crashed.
+fn in_a_process(first: u64, end: u64, folder: &Path) -> (Tally, Vec<String>) {
+    let mark = folder.join(format!("{first}"));
+    let output = Command::new(env::current_exe().expect("this program"))
+        .args(["--exact", "a_process_of_programs", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("STOOK_NATIVE_BATCH", format!("{first} {end} {}", mark.display()))
+        .stdin(Stdio::null())
+        .output()
+        .expect("this program runs");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let tally =
+        stdout.lines().find_map(|line| Tally::read(line.strip_prefix("tally: ")?)).unwrap_or_default();
+    let mut reports: Vec<String> = stdout.split("\x01").skip(1).step_by(2).map(str::to_owned).collect();
+    if !output.status.success() {
+        let seed = fs::read_to_string(&mark).unwrap_or_default();
+        let source = seed.parse().map(|seed| batch::program(seed).source()).unwrap_or_default();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        reports.push(format!("seed {seed}: {}\n{source}\n{stderr}", output.status));
+    }
+    (tally, reports)
+}
+
+#[test]
+#[ignore = "what the other test runs in processes of its own"]
+fn a_process_of_programs() {
+    let batch = env::var("STOOK_NATIVE_BATCH").expect("STOOK_NATIVE_BATCH: the first seed, the end, a file");
+    let mut words = batch.splitn(3, ' ');
+    let mut seed = || words.next().and_then(|word| word.parse::<u64>().ok()).expect("a seed");
+    let (first, end) = (seed(), seed());
+    let mark = words.next().expect("a file for the seed");
+    let differ = Differ::new();
+    let mut tally = Tally::default();
+    let mut shown = 0;
+    for seed in first..end {
+        fs::write(mark, seed.to_string()).expect("the file for the seed can be written");
+        let program = batch::program(seed);
+        let findings = differ.run(&program.source(), &program.entry);
+        if let Err(error) = &findings
+            && env::var_os("STOOK_NATIVE_UNREADABLE").is_some()
+        {
+            println!("\n{error}\n{}", program.source());
+        }
+        tally.add(&findings);
+        if let Ok(findings) = findings
+            && !findings.differences.is_empty()
+            && shown < SHOWN
+        {
+            shown += 1;
+            let (program, findings) = batch::smallest(&differ, program, findings);
+            println!("\x01{}\x01", batch::report(seed, &program, &findings));
+        }
+    }
+    println!("\ntally: {}", tally.words());
+}
