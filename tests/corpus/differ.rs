@@ -10,6 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use rhai::grain::{self, Vm};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
@@ -19,8 +20,10 @@ use stook::script::runtime::{Identity, MAIN, Runtime};
 
 /// Levels of calls.
 const LEVELS: usize = 24;
-/// How often the interpreter may report progress within a call.
+/// How often the interpreter may report progress within a call, and how long it may take: values that double in a
+/// loop fill the memory in a few steps.
 const LONG: u64 = 40_000;
+const LONG_TIME: Duration = Duration::from_millis(100);
 
 /// What became of the calls of a program.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +50,9 @@ struct Work {
     outcome: RefCell<Option<Outcome>>,
     findings: RefCell<Findings>,
     printed: RefCell<String>,
-    /// Reports of progress left.
+    /// Reports of progress left, and until when.
     fuel: Cell<u64>,
+    end: Cell<Option<Instant>>,
 }
 
 /// Runs programs both ways.
@@ -74,6 +78,7 @@ impl Differ {
             findings: RefCell::default(),
             printed: RefCell::default(),
             fuel: Cell::new(0),
+            end: Cell::new(None),
         });
         engine.set_max_call_levels(LEVELS);
         let printer = Rc::clone(&work);
@@ -83,6 +88,9 @@ impl Differ {
         let meter = Rc::clone(&work);
         engine.on_progress(move |_| {
             meter.fuel.set(meter.fuel.get().saturating_sub(1));
+            if meter.end.get().is_some_and(|end| Instant::now() > end) {
+                meter.fuel.set(0);
+            }
             (meter.fuel.get() == 0).then(|| "too long".into())
         });
         let worker = Rc::clone(&work);
@@ -102,7 +110,7 @@ impl Differ {
         self.work.ast.replace(Some(ast.clone()));
         self.work.entry.replace(entry.into());
         self.work.findings.take();
-        self.work.fuel.set(u64::MAX);
+        self.work.unmetered();
         let program = grain::Compiler::new().compile(&ast).into_shared();
         let outcome = Vm::new(&self.engine).eval_with_callbacks(&mut Scope::new(), &program);
         self.work.ast.take();
@@ -117,9 +125,7 @@ impl Work {
         let ast = self.ast.borrow();
         let Some(ast) = ast.as_ref() else { return Ok(()) };
         let entry = Rc::clone(&self.entry.borrow());
-        self.fuel.set(LONG);
         let calls = context.call_fn_raw("arguments", false, false, &mut [])?;
-        self.fuel.set(u64::MAX);
         let compiler = Rc::new(Compiler::new(context.engine(), ast, Limits::default()));
         self.compiler.replace(Some(Rc::clone(&compiler)));
         for call in calls.into_array()? {
@@ -128,6 +134,11 @@ impl Work {
         }
         self.findings.borrow_mut().states = compiler.states();
         Ok(())
+    }
+
+    fn unmetered(&self) {
+        self.fuel.set(u64::MAX);
+        self.end.set(None);
     }
 
     /// Calls natively: within a script function, whose place the compiled one takes.
@@ -148,8 +159,10 @@ impl Work {
     ) -> Result<(), Box<EvalAltResult>> {
         self.printed.borrow_mut().clear();
         self.fuel.set(LONG);
+        self.end.set(Instant::now().checked_add(LONG_TIME));
         let outcome = interpret(context, entry, arguments);
-        let short = self.fuel.replace(u64::MAX) > 0;
+        let short = self.fuel.get() > 0;
+        self.unmetered();
         let interpreted = told(&outcome, &self.printed.borrow());
         let mut findings = self.findings.borrow_mut();
         if !short {

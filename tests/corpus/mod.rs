@@ -7,6 +7,7 @@
 //! | `literal` `expression` `construct` `statement` | what functions consist of |
 //! | `differ` | one program, interpreted and native |
 //! | `batch` | many programs, and the smallest of those that differ |
+//! | `traps` | where native code is easily a little different |
 //!
 //! The fuzz target takes this folder in too.
 
@@ -17,4 +18,6 @@ pub mod expression;
 pub mod grammar;
 pub mod literal;
 pub mod statement;
+#[cfg(test)]
+mod traps;
 pub mod tree;
