@@ -9,6 +9,8 @@
 //! | `gate` | the lock of a block, and using the block while nobody else has it |
 //! | `view` | blocks as one process's scripts have them |
 //! | `fold` | sum, least and greatest of many elements |
+//! | `numbers` | dot product and histogram |
+//! | `order` | elements in order |
 //! | `named` | memory that any program can have that knows its name |
 //! | `list`, `item` | a list in such memory, as Python lays it out |
 //! | `tracked` | the names that the session made, and takes away at its end |
@@ -21,6 +23,8 @@ pub mod gate;
 pub mod item;
 pub mod list;
 pub mod named;
+pub mod numbers;
+pub mod order;
 pub mod shape;
 pub mod tracked;
 pub mod view;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `make` | the constructors of values and arrays, and what those have in common |
 //! | `value` `array` | what each can do |
+//! | `numbers` | sums, dot products, histograms, order, also of a script's own arrays |
 //! | `access` | elements, for as long as nobody else has the lock |
 //! | `steps` | elements in short blocks |
 //! | `convert` | values of scripts as elements, and back |
@@ -18,6 +19,7 @@ mod list;
 mod make;
 mod manager;
 mod memory;
+mod numbers;
 mod steps;
 mod value;
 
@@ -29,8 +31,18 @@ use list::ShareableList;
 use memory::SharedMemory;
 
 /// The names registered here that are functions of a script's top level.
-pub const NAMES: &[&str] =
-    &["Value", "RawValue", "Array", "RawArray", "SharedMemory", "ShareableList", "SharedMemoryManager"];
+pub const NAMES: &[&str] = &[
+    "Value",
+    "RawValue",
+    "Array",
+    "RawArray",
+    "SharedMemory",
+    "ShareableList",
+    "SharedMemoryManager",
+    "sum",
+    "dot",
+    "histogram",
+];
 
 /// Registers the types and constructors.
 pub fn register(engine: &mut Engine) {
@@ -38,6 +50,7 @@ pub fn register(engine: &mut Engine) {
     list::register(engine);
     manager::register(engine);
     make::register(engine);
+    numbers::register(engine);
     // Last, as their methods are the ones that loops are made of.
     value::register(engine);
     array::register(engine);
