@@ -77,26 +77,36 @@ impl Tally {
     }
 }
 
-/// The program made smaller as long as it still differs, and how.
-pub fn smallest(differ: &Differ, program: Program, findings: Findings) -> (Program, Findings) {
-    let (mut program, mut findings) = (program, findings);
-    let mut trials = TRIALS;
+/// The program made smaller as long as `holds` gives something for it, and what it gave last.
+pub fn smallest<T>(
+    program: Program,
+    found: T,
+    trials: usize,
+    holds: impl Fn(&Program) -> Option<T>,
+) -> (Program, T) {
+    let (mut program, mut found) = (program, found);
+    let mut trials = trials;
     'smaller: loop {
         for candidate in program.smaller() {
             if trials == 0 {
-                break 'smaller;
+                return (program, found);
             }
             trials -= 1;
-            if let Ok(found) = differ.run(&candidate.source(), &candidate.entry)
-                && !found.differences.is_empty()
-            {
-                (program, findings) = (candidate, found);
+            if let Some(again) = holds(&candidate) {
+                (program, found) = (candidate, again);
                 continue 'smaller;
             }
         }
-        break;
+        return (program, found);
     }
-    (program, findings)
+}
+
+/// The differing program made smaller as long as it still differs, and how.
+pub fn smallest_difference(differ: &Differ, program: Program, findings: Findings) -> (Program, Findings) {
+    smallest(program, findings, TRIALS, |candidate| {
+        let found = differ.run(&candidate.source(), &candidate.entry).ok()?;
+        (!found.differences.is_empty()).then_some(found)
+    })
 }
 
 /// A differing program for people.
