@@ -66,31 +66,40 @@ fn made_up_programs_behave_the_same() {
 /// At least so many calls of a hundred run natively.
 const NATIVE: usize = 50;
 
-/// Tries the programs from `first` to before `end` in a process; the tally, and what differs or crashed.
+/// Tries the programs from `first` to before `end` in a process, and goes on behind one that crashes; the tally, and
+/// what differs or crashed.
 fn in_a_process(first: u64, end: u64, folder: &Path) -> (Tally, Vec<String>) {
     let mark = folder.join(format!("{first}"));
-    let output = Command::new(env::current_exe().expect("this program"))
-        .args(["--exact", "a_process_of_programs", "--ignored", "--nocapture", "--test-threads=1"])
-        .env("STOOK_NATIVE_BATCH", format!("{first} {end} {}", mark.display()))
-        .stdin(Stdio::null())
-        .output()
-        .expect("this program runs");
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let tally =
-        stdout.lines().find_map(|line| Tally::read(line.strip_prefix("tally: ")?)).unwrap_or_default();
-    let mut reports: Vec<String> = stdout.split("\x01").skip(1).step_by(2).map(str::to_owned).collect();
-    if !output.status.success() {
-        let seed = fs::read_to_string(&mark).unwrap_or_default();
-        let program = seed.parse().map(batch::program).expect("the process wrote its seeds");
-        let (program, stderr) = batch::smallest(
-            program,
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-            CRASHES,
-            |candidate| crash(candidate, folder),
-        );
+    let (mut first, mut total, mut reports) = (first, Tally::default(), Vec::new());
+    loop {
+        let output = Command::new(env::current_exe().expect("this program"))
+            .args(["--exact", "a_process_of_programs", "--ignored", "--nocapture", "--test-threads=1"])
+            .env("STOOK_NATIVE_BATCH", format!("{first} {end} {}", mark.display()))
+            .stdin(Stdio::null())
+            .output()
+            .expect("this program runs");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        if let Some(tally) = stdout.lines().find_map(|line| Tally::read(line.strip_prefix("tally: ")?)) {
+            total.merge(&tally);
+        }
+        reports.extend(stdout.split('\x01').skip(1).step_by(2).map(str::to_owned));
+        if output.status.success() {
+            return (total, reports);
+        }
+        let seed = fs::read_to_string(&mark).ok().and_then(|seed| seed.parse().ok());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let Some(seed) = seed else {
+            reports.push(format!("{}\n{stderr}", output.status));
+            return (total, reports);
+        };
+        let (program, stderr) =
+            batch::smallest(batch::program(seed), stderr, CRASHES, |candidate| crash(candidate, folder));
         reports.push(format!("seed {seed}: {}\n{}\n{stderr}", output.status, program.source()));
+        if seed + 1 >= end || reports.len() > SHOWN {
+            return (total, reports);
+        }
+        first = seed + 1;
     }
-    (tally, reports)
 }
 
 /// How many smaller programs are tried for one that crashes.
@@ -119,7 +128,7 @@ fn a_process_of_one_program() {
     match Differ::new().run(&source, entry) {
         Ok(findings) => {
             println!("\nnative {} refused {} {:#?}", findings.native, findings.refused, findings.states);
-            println!("{}", findings.differences.join("\n"));
+            println!("{}", findings.told());
         }
         Err(error) => println!("{error}"),
     }

@@ -25,6 +25,6 @@ fuzz_target!(|data: &[u8]| {
     let source = program.source();
     // What can't be read is no program.
     if let Ok(findings) = DIFFER.with(|differ| differ.run(&source, &program.entry)) {
-        assert!(findings.differences.is_empty(), "{source}\n{}", findings.differences.join("\n"));
+        assert!(findings.differences.is_empty(), "{source}\n{}", findings.told());
     }
 });

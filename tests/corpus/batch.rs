@@ -29,6 +29,7 @@ pub struct Tally {
     pub long: usize,
     pub failed: usize,
     pub differing: usize,
+    pub quirks: usize,
 }
 
 impl Tally {
@@ -41,6 +42,7 @@ impl Tally {
                 self.long += findings.long;
                 self.failed += findings.failed;
                 self.differing += usize::from(!findings.differences.is_empty());
+                self.quirks += findings.quirks;
             }
             Err(_) => self.unreadable += 1,
         }
@@ -57,12 +59,13 @@ impl Tally {
     /// The figures of a line.
     pub fn read(line: &str) -> Option<Self> {
         let figures: Vec<usize> = line.split(' ').map_while(|word| word.parse().ok()).collect();
-        let [programs, unreadable, native, refused, long, failed, differing] = figures.try_into().ok()?;
-        Some(Self { programs, unreadable, native, refused, long, failed, differing })
+        let [programs, unreadable, native, refused, long, failed, differing, quirks] =
+            figures.try_into().ok()?;
+        Some(Self { programs, unreadable, native, refused, long, failed, differing, quirks })
     }
 
     pub fn merge(&mut self, other: &Self) {
-        let [programs, unreadable, native, refused, long, failed, differing] = other.figures();
+        let [programs, unreadable, native, refused, long, failed, differing, quirks] = other.figures();
         self.programs += programs;
         self.unreadable += unreadable;
         self.native += native;
@@ -70,10 +73,20 @@ impl Tally {
         self.long += long;
         self.failed += failed;
         self.differing += differing;
+        self.quirks += quirks;
     }
 
-    fn figures(&self) -> [usize; 7] {
-        [self.programs, self.unreadable, self.native, self.refused, self.long, self.failed, self.differing]
+    fn figures(&self) -> [usize; 8] {
+        [
+            self.programs,
+            self.unreadable,
+            self.native,
+            self.refused,
+            self.long,
+            self.failed,
+            self.differing,
+            self.quirks,
+        ]
     }
 }
 
@@ -111,5 +124,5 @@ pub fn smallest_difference(differ: &Differ, program: Program, findings: Findings
 
 /// A differing program for people.
 pub fn report(seed: u64, program: &Program, findings: &Findings) -> String {
-    format!("seed {seed}\n{}\n{}\n", program.source(), findings.differences.join("\n"))
+    format!("seed {seed}\n{}\n{}\n", program.source(), findings.told())
 }

@@ -8,7 +8,7 @@
 //! and the chain of calls.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -36,18 +36,42 @@ pub struct Findings {
     pub states: Vec<State>,
     /// What ended with an error in the interpreter.
     pub failed: usize,
-    /// Where the two differ: both outcomes in words.
-    pub differences: Vec<String>,
+    /// Where the two differ.
+    pub differences: Vec<Difference>,
+    /// Where they differ, but the engine's two interpreters do too, and native code gives what the other one does.
+    pub quirks: usize,
+}
+
+/// The outcomes of a call, in words.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Which of the calls.
+    index: usize,
+    call: String,
+    interpreted: String,
+    native: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { call, interpreted, native, .. } = self;
+        write!(out, "{call}\n  interpreted: {interpreted}\n  native:      {native}")
+    }
+}
+
+impl Findings {
+    /// The differences, for people.
+    pub fn told(&self) -> String {
+        self.differences.iter().map(|difference| format!("{difference}\n")).collect()
+    }
 }
 
 /// What the function that is called from the script shares with us.
 struct Work {
     ast: RefCell<Option<AST>>,
-    compiler: RefCell<Option<Rc<Compiler>>>,
     entry: RefCell<Rc<str>>,
-    /// What the gate calls with, and what came of it.
-    given: RefCell<Vec<Dynamic>>,
-    outcome: RefCell<Option<Outcome>>,
+    /// What each call gives where the tree is walked; nothing unless that is asked for.
+    walked: RefCell<Option<Vec<String>>>,
     findings: RefCell<Findings>,
     printed: RefCell<String>,
     /// Reports of progress left, and until when.
@@ -71,10 +95,8 @@ impl Differ {
         let mut engine = engine::build();
         let work = Rc::new(Work {
             ast: RefCell::default(),
-            compiler: RefCell::default(),
             entry: RefCell::new("".into()),
-            given: RefCell::default(),
-            outcome: RefCell::default(),
+            walked: RefCell::default(),
             findings: RefCell::default(),
             printed: RefCell::default(),
             fuel: Cell::new(0),
@@ -95,8 +117,6 @@ impl Differ {
         });
         let worker = Rc::clone(&work);
         engine.register_fn("run_both_ways", move |context: NativeCallContext| worker.compare(&context));
-        let gate = Rc::clone(&work);
-        engine.register_fn("run_natively", move |context: NativeCallContext| gate.enter(&context));
         Self { engine, work }
     }
 
@@ -105,7 +125,7 @@ impl Differ {
     /// # Errors
     /// What is wrong with the source, or with the arguments.
     pub fn run(&self, source: &str, entry: &str) -> Result<Findings, String> {
-        let source = format!("{source}\nfn gate() {{ run_natively() }}\nrun_both_ways();\n");
+        let source = format!("{source}\nrun_both_ways();\n");
         let ast = self.engine.compile(&source).map_err(|error| error.to_string())?;
         self.work.ast.replace(Some(ast.clone()));
         self.work.entry.replace(entry.into());
@@ -114,23 +134,34 @@ impl Differ {
         let program = grain::Compiler::new().compile(&ast).into_shared();
         let outcome = Vm::new(&self.engine).eval_with_callbacks(&mut Scope::new(), &program);
         self.work.ast.take();
-        self.work.compiler.take();
         let _ = outcome.map_err(|error| error.to_string())?;
-        Ok(self.work.findings.take())
+        let mut findings = self.work.findings.take();
+        if !findings.differences.is_empty() {
+            self.work.walked.replace(Some(Vec::new()));
+            let walked = self.engine.run_ast(&ast);
+            let outcomes = self.work.walked.take().unwrap_or_default();
+            walked.map_err(|error| error.to_string())?;
+            let before = findings.differences.len();
+            findings.differences.retain(|found| outcomes.get(found.index) != Some(&found.native));
+            findings.quirks = before - findings.differences.len();
+        }
+        Ok(findings)
     }
 }
 
 impl Work {
     fn compare(&self, context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
+        if self.walked.borrow().is_some() {
+            return self.walk(context);
+        }
         let ast = self.ast.borrow();
         let Some(ast) = ast.as_ref() else { return Ok(()) };
         let entry = Rc::clone(&self.entry.borrow());
         let calls = context.call_fn_raw("arguments", false, false, &mut [])?;
-        let compiler = Rc::new(Compiler::new(context.engine(), ast, Limits::default()));
-        self.compiler.replace(Some(Rc::clone(&compiler)));
-        for call in calls.into_array()? {
+        let compiler = Compiler::new(context.engine(), ast, Limits::default());
+        for (index, call) in calls.into_array()?.into_iter().enumerate() {
             let arguments = call.into_array()?;
-            self.one(context, &entry, &arguments)?;
+            self.one(context, &compiler, &entry, index, &arguments);
         }
         self.findings.borrow_mut().states = compiler.states();
         Ok(())
@@ -141,22 +172,14 @@ impl Work {
         self.end.set(None);
     }
 
-    /// Calls natively: within a script function, whose place the compiled one takes.
-    fn enter(&self, context: &NativeCallContext) {
-        let Some(compiler) = self.compiler.borrow().clone() else { return };
-        let entry = Rc::clone(&self.entry.borrow());
-        let mut given = self.given.take();
-        let outcome = compiler.call(context, &entry, &mut given);
-        self.outcome.replace(outcome);
-        self.given.replace(given);
-    }
-
     fn one(
         &self,
         context: &NativeCallContext,
+        compiler: &Compiler,
         entry: &str,
+        index: usize,
         arguments: &[Dynamic],
-    ) -> Result<(), Box<EvalAltResult>> {
+    ) {
         self.printed.borrow_mut().clear();
         self.fuel.set(LONG);
         self.end.set(Instant::now().checked_add(LONG_TIME));
@@ -167,17 +190,16 @@ impl Work {
         let mut findings = self.findings.borrow_mut();
         if !short {
             findings.long += 1;
-            return Ok(());
+            return;
         }
         findings.failed += usize::from(outcome.is_err());
         drop(outcome);
         drop(findings);
         self.printed.borrow_mut().clear();
-        self.given.replace(arguments.to_vec());
-        let _ = context.call_fn_raw("gate", false, false, &mut [])?;
-        let given = self.given.take();
+        let mut given = arguments.to_vec();
+        let outcome = compiler.call(context, entry, &mut given);
         let mut findings = self.findings.borrow_mut();
-        let native = match self.outcome.take() {
+        let native = match outcome {
             Some(outcome) => {
                 findings.native += 1;
                 told(&outcome, &self.printed.borrow())
@@ -187,29 +209,35 @@ impl Work {
                 // Nothing has happened yet, and the interpreter gets the same arguments.
                 let (before, after) = (format!("{arguments:?}"), format!("{given:?}"));
                 if before == after && self.printed.borrow().is_empty() {
-                    return Ok(());
+                    return;
                 }
                 format!("refused, with {after} and after printing {:?}", self.printed.borrow())
             }
         };
         if native != interpreted {
-            findings.differences.push(format!(
-                "{entry}({arguments:?})\n  interpreted: {interpreted}\n  native:      {native}"
-            ));
+            let call = format!("{entry}({arguments:?})");
+            findings.differences.push(Difference { index, call, interpreted, native });
+        }
+    }
+
+    /// What the calls give in this context, which is the tree walker's.
+    fn walk(&self, context: &NativeCallContext) -> Result<(), Box<EvalAltResult>> {
+        let entry = Rc::clone(&self.entry.borrow());
+        for call in context.call_fn_raw("arguments", false, false, &mut [])?.into_array()? {
+            self.printed.borrow_mut().clear();
+            let outcome = interpret(context, &entry, &call.into_array()?);
+            let told = told(&outcome, &self.printed.borrow());
+            self.walked.borrow_mut().get_or_insert_default().push(told);
         }
         Ok(())
     }
 }
 
-/// The call as a worker makes it, without the frame of the function itself in its errors: that is not the compiled
-/// function's to make.
+/// The call as a worker makes it.
 fn interpret(context: &NativeCallContext, entry: &str, arguments: &[Dynamic]) -> Outcome {
     let mut given = arguments.to_vec();
     let mut given: Vec<&mut Dynamic> = given.iter_mut().collect();
-    context.call_fn_raw(entry, false, false, &mut given).map_err(|error| match *error {
-        EvalAltResult::ErrorInFunctionCall(name, _, inner, _) if name == entry => inner,
-        other => other.into(),
-    })
+    context.call_fn_raw(entry, false, false, &mut given)
 }
 
 fn told(outcome: &Outcome, printed: &str) -> String {
