@@ -1,7 +1,8 @@
 //! Stream sockets that never block and that no other program inherits.
 //!
-//! The one exception is [`Socket::wait_and_receive`], where that was asked for. A call that would have to wait says [`std::io::ErrorKind::WouldBlock`]: whoever wants to wait does so with
-//! `descriptor::poll`. A signal ends no call here: what it interrupts is made again.
+//! The one exception is [`Socket::wait_and_receive`], where that was asked for. A call that would have to wait says
+//! [`std::io::ErrorKind::WouldBlock`]: whoever wants to wait does so with `descriptor::poll`. A signal ends no other
+//! call here: what it interrupts is made again.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
