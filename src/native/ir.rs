@@ -173,7 +173,6 @@ pub struct Function {
     pub parameters: usize,
     pub variables: Vec<Variable>,
     pub body: Node,
-    pub has_loop: bool,
     /// Which parameters are only read, so that the caller may lend them.
     pub lends: Vec<bool>,
 }

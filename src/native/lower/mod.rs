@@ -51,7 +51,6 @@ struct Lowering<'a> {
     scope: Vec<(String, VarId)>,
     /// How many loops surround the place.
     loops: usize,
-    has_loop: bool,
 }
 
 /// Lowers the function with this head and body.
@@ -59,8 +58,7 @@ pub fn function(head: &Head, body: &[Stmt], names: &Names, pool: &mut Pool) -> L
     if head.ambiguous {
         return refuse("its body depends on the type of `this`", head.position);
     }
-    let mut lowering =
-        Lowering { names, pool, variables: Vec::new(), scope: Vec::new(), loops: 0, has_loop: false };
+    let mut lowering = Lowering { names, pool, variables: Vec::new(), scope: Vec::new(), loops: 0 };
     let uses_this = fragment::uses_this(body);
     if uses_this {
         lowering.declare(THIS, false);
@@ -69,13 +67,13 @@ pub fn function(head: &Head, body: &[Stmt], names: &Names, pool: &mut Pool) -> L
         lowering.declare(parameter, false);
     }
     let body = lowering.body(body)?;
-    let (variables, has_loop) = (lowering.variables, lowering.has_loop);
+    let variables = lowering.variables;
     let parameters = head.parameters.len() + usize::from(uses_this);
     let mut lends = lend::parameters(&body, &variables, parameters);
     if uses_this {
         lends[0] = true;
     }
-    Ok(Function { uses_this, parameters, variables, body, has_loop, lends })
+    Ok(Function { uses_this, parameters, variables, body, lends })
 }
 
 impl Lowering<'_> {
@@ -137,7 +135,6 @@ impl Lowering<'_> {
     /// The body of a loop.
     fn turn(&mut self, statements: &[Stmt]) -> Lowered<Node> {
         self.loops += 1;
-        self.has_loop = true;
         let body = self.block(statements);
         self.loops -= 1;
         body
