@@ -14,7 +14,7 @@ const TRIALS: usize = 4000;
 pub fn program(seed: u64) -> Program {
     let mut bytes = vec![0; BYTES];
     fastrand::Rng::with_seed(seed).fill(&mut bytes);
-    let width = if seed % 2 == 0 { Width::Numbers } else { Width::Everything };
+    let width = if seed.is_multiple_of(2) { Width::Numbers } else { Width::Everything };
     grammar::program(&mut Unstructured::new(&bytes), width)
 }
 
