@@ -20,8 +20,6 @@ use stook::script::runtime::{Identity, MAIN, Runtime};
 
 /// Levels of calls.
 const LEVELS: usize = 24;
-/// The levels that the engine counts when a native function, called by its bytecode, calls a script function.
-const CALLED: usize = 4;
 /// How often the interpreter may report progress within a call, and how long it may take: values that double in a
 /// loop fill the memory in a few steps.
 const LONG: u64 = 40_000;
@@ -199,7 +197,7 @@ impl Work {
         drop(findings);
         self.printed.borrow_mut().clear();
         let mut given = arguments.to_vec();
-        let outcome = compiler.call_at(context, context.call_level() + CALLED, entry, &mut given);
+        let outcome = compiler.call(context, entry, &mut given);
         let mut findings = self.findings.borrow_mut();
         let native = match outcome {
             Some(outcome) => {
