@@ -64,7 +64,7 @@ fn made_up_programs_behave_the_same() {
 }
 
 /// At least so many calls of a hundred run natively.
-const NATIVE: usize = 50;
+const NATIVE: usize = 90;
 
 /// Tries the programs from `first` to before `end` in a process, and goes on behind one that crashes; the tally, and
 /// what differs or crashed.

@@ -146,6 +146,7 @@ fn shadowing_makes_another_variable() {
         "fn f(n) { let s = 0; for n in 0..n { let s = 100; s += n; } for i in 0..n { s += i; let n = 9; } s * 10 + n }",
         &["[3]"],
     );
+    same("fn f(x) { let a = [x, 2]; let a = a; a[0] += 1; let a = { a }; let a = a[0]; a }", &["[3]"]);
     same("fn f(x) { if x > 1 { let x = 1.5; x } else { let x = 2.5; x } }", &["[1]", "[2]"]);
     same("fn f(x) { let i = 0; while i < 3 { let x = i; x += 1; i += 1; } x }", &["[7]"]);
 }
@@ -176,6 +177,10 @@ fn loops_have_values() {
     same("fn f(n) { let x = loop { n += 1; if n > 5 { break n * 1.5; } }; x }", &["[1]"]);
     same("fn f(n) { let x = for i in 0..n { if i == 3 { break i; } }; x == () }", &["[3]", "[5]"]);
     same("fn f(n) { let x = do { n += 1; if n == 4 { break n; } } while n < 10; x ?? -1 }", &["[1]", "[7]"]);
+    same(
+        "fn f(n) { let d = 5; switch n { 0 => 1, _ => for k in 0..4 { if k < n { break d; } } } }",
+        &["[0]", "[3]"],
+    );
     same("fn f(n) { do { n += 1; } until n > 4; n }", &["[1]", "[9]"]);
 }
 

@@ -42,6 +42,14 @@ impl Generator<'_, '_> {
                 self.b.def_var(register, value);
             }
             Storage::Slot(slot) => {
+                // A variable that is declared anew in its block may be made of what it held.
+                let value = match value {
+                    Val::Any(place @ Place::Reference(_)) => {
+                        Val::Any(Place::Own(self.owned(Val::Any(place))))
+                    }
+                    Val::Any(Place::Slot(own)) if own == slot => Val::Any(Place::Own(self.owned(value))),
+                    value => value,
+                };
                 // What an earlier turn left behind, if it ended on the way.
                 self.clear(Place::Slot(slot));
                 self.put(Place::Slot(slot), value);

@@ -86,12 +86,19 @@ impl Mentions {
                     self.refuse("it imports or exports", *position);
                 }
                 Stmt::Return(_, options, _) => self.returns |= !options.contains(ASTFlags::BREAK),
-                Stmt::BreakLoop(_, _, position) => {
+                Stmt::BreakLoop(value, _, position) => {
                     let is_loop = |node: &ASTNode| {
                         matches!(node, ASTNode::Stmt(Stmt::While(..) | Stmt::Do(..) | Stmt::For(..)))
                     };
                     if !path[..around].iter().any(is_loop) {
                         self.refuse("it leaves a loop in the middle of an expression", *position);
+                    }
+                    // The engine's own walk leaves it out.
+                    if let Some(value) = value {
+                        value.walk(&mut Vec::new(), &mut |path: &[ASTNode]| {
+                            self.node(path);
+                            true
+                        });
                     }
                 }
                 _ => {}
