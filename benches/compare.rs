@@ -84,7 +84,7 @@ const ROWS: &[Row] = &[
     with("array_sum", "array_sum", &[], 20.0),
     with("sum", "numbers", &["sum"], 1.0),
     with("max", "numbers", &["max"], 1.0),
-    with("dot", "numbers", &["dot"], 5.0),
+    with("dot", "numbers", &["dot"], 1.0),
     with("histogram", "numbers", &["histogram"], 5.0),
     with("sort", "numbers", &["sort"], 2.0),
     with("pool_map", "pool_map", &["0"], 1.0),

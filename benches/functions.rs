@@ -47,7 +47,7 @@ const SETS: &[Set] = &[
     },
     Set {
         title: "general",
-        programs: &["strings", "words", "lines", "nested", "sorting", "queue", "levenshtein", "bank"],
+        programs: &["strings", "words", "lines", "nested", "sorting", "maze", "levenshtein", "bank"],
         mean: 1.0,
         least: 0.5,
     },
