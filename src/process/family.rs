@@ -12,6 +12,8 @@
 //! Invariants
 //! 1. The wish is made before the parent is looked at, so a parent that dies in between is noticed by
 //!    one of the two.
+//!    A first process that dies lets go of its lifeline some time before its children are told: so that is looked
+//!    at, too. Whoever saw it held was RUNNING by then, and is waited for by who cleans up after the session.
 //! 2. The handler only reads atomics and makes system calls.
 
 use crate::arena::table::{self, ProcessId};
@@ -26,7 +28,8 @@ pub fn watch_parent(parent: u32) {
     let under_first = table::first().is_some_and(|first| first.pid() == parent);
     let wish = if under_first { SIGKILL } else { PARENT_DEATH as i32 };
     process::signal_on_parent_death(wish);
-    if identity::parent_pid() != parent || outlives_creator() {
+    let session_over = table::first().is_none_or(|first| !first.is_alive());
+    if session_over || identity::parent_pid() != parent || outlives_creator() {
         parent_died();
     }
 }
