@@ -29,7 +29,7 @@ use super::spawn::give_back;
 use crate::arena::segment;
 use crate::arena::sweep;
 use crate::arena::table::{self, ProcessId, Role, Slot};
-use crate::share::tracked::{self, Leftover};
+use crate::share::tracked;
 use crate::sys::clock::Deadline;
 use crate::sys::futex;
 use crate::sys::output::{self, Stream};
@@ -94,7 +94,6 @@ pub fn spawned(argument: &str) -> ! {
     while table::first().is_some_and(Slot::is_alive) {
         process::wait_for_end(end.as_ref());
     }
-    let mut left = tracked::clean_up();
     // The others die with it, each at its own moment, and may make something until then.
     let deadline = Deadline::after(Some(PATIENCE));
     while table::used_slots().any(|slot| slot.role() != Role::Watcher && slot.is_alive())
@@ -103,18 +102,13 @@ pub fn spawned(argument: &str) -> ! {
         futex::wait(&AtomicU32::new(0), 0, slice);
     }
     sweep::sweep();
-    left.extend(tracked::clean_up());
-    say(&left);
+    clean_up();
     process::exit_now(0)
 }
 
-/// Takes away what the session made by name and left, and says so.
+/// Takes away what the session made by name and left, and says so. Nobody may make anything any more.
 pub fn clean_up() {
-    say(&tracked::clean_up());
-}
-
-fn say(left: &[Leftover]) {
-    if let Some(report) = tracked::report(left) {
+    if let Some(report) = tracked::report(&tracked::clean_up()) {
         // Where nobody can be told, it is gone all the same.
         let _ = output::write_whole(Stream::Err, format!("{report}\n").as_bytes(), None);
     }

@@ -128,7 +128,8 @@ pub fn forget(name: &str, id: Option<FileId>) {
     }
 }
 
-/// Takes away every name that the session made and left.
+/// Takes away every name that the session made and left, and forgets all records. Whoever calls it is the only one
+/// left: of a file that is just getting its name the record would be forgotten, and the name stay.
 pub fn clean_up() -> Vec<Leftover> {
     let mut left = Vec::new();
     for record in records() {
