@@ -2,9 +2,11 @@
 //!
 //! A client whose connection ends while it waits is forgotten, as if it had not come.
 
+use std::collections::VecDeque;
+
 use rhai::{Array, Dynamic, FnPtr};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient, raised};
+use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, int, is_impatient, raised, taken_out};
 use super::host::Host;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
@@ -15,7 +17,7 @@ pub struct Barrier {
     parties: usize,
     action: Option<FnPtr>,
     patience: Option<f64>,
-    line: Vec<Ticket>,
+    line: VecDeque<Ticket>,
     broken: bool,
 }
 
@@ -23,14 +25,10 @@ fn broken() -> Error {
     Error::new("BrokenBarrierError", "the barrier is broken, or was reset")
 }
 
-fn int(number: usize) -> Dynamic {
-    i64::try_from(number).unwrap_or(i64::MAX).into()
-}
-
 impl Barrier {
     /// One for so many.
     pub fn new(parties: usize, action: Option<FnPtr>, patience: Option<f64>) -> Self {
-        Self { parties, action, patience, line: Vec::new(), broken: false }
+        Self { parties, action, patience, line: VecDeque::new(), broken: false }
     }
 
     fn arrive(
@@ -49,7 +47,7 @@ impl Barrier {
                 self.broken = true;
                 return Err(raised(broken()));
             }
-            self.line.push(caller.ticket);
+            self.line.push_back(caller.ticket);
             return Ok(Step::Waits(Deadline::after(patience)));
         }
         if let Some(action) = &self.action
@@ -112,9 +110,7 @@ impl Blocking for Barrier {
     }
 
     fn cancel(&mut self, ticket: Ticket, _: &mut Answers) -> bool {
-        let before = self.line.len();
-        self.line.retain(|waiting| *waiting != ticket);
-        self.line.len() != before
+        taken_out(&mut self.line, |waiting| *waiting == ticket)
     }
 
     fn bereave(&mut self, client: u64, _: &mut Answers) {

@@ -10,6 +10,7 @@
 //!
 //! Client death: what the client waits for is forgotten, what it held is abandoned, and those who wait are served.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Map};
@@ -106,8 +107,12 @@ pub trait Blocking {
         host: &dyn Host,
     ) -> Result<Step, Raised>;
 
-    /// The time of a parked call is over.
-    fn expire(&mut self, ticket: Ticket, answers: &mut Answers);
+    /// The time of a parked call is over: most say that they have not got it.
+    fn expire(&mut self, ticket: Ticket, answers: &mut Answers) {
+        if self.cancel(ticket, answers) {
+            answers.give(ticket, false);
+        }
+    }
 
     /// A parked call is cancelled; `false` if it will be answered all the same.
     fn cancel(&mut self, ticket: Ticket, answers: &mut Answers) -> bool;
@@ -237,6 +242,18 @@ impl Given {
 
 fn seconds(value: &Dynamic) -> Option<f64> {
     value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64))
+}
+
+/// Takes out of a line who is unwanted; whether somebody was.
+pub fn taken_out<T>(line: &mut VecDeque<T>, unwanted: impl Fn(&T) -> bool) -> bool {
+    let before = line.len();
+    line.retain(|waiting| !unwanted(waiting));
+    line.len() != before
+}
+
+/// A number of things, as scripts have it.
+pub fn int(number: usize) -> Dynamic {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
 /// Whether a call that has `patience` does not wait at all.

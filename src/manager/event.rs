@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rhai::Array;
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient};
+use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient, taken_out};
 use super::host::Host;
 use crate::sys::clock::Deadline;
 use crate::wire::Raised;
@@ -45,16 +45,8 @@ impl Blocking for Event {
         Ok(Step::UNIT)
     }
 
-    fn expire(&mut self, ticket: Ticket, answers: &mut Answers) {
-        if self.cancel(ticket, answers) {
-            answers.give(ticket, false);
-        }
-    }
-
     fn cancel(&mut self, ticket: Ticket, _: &mut Answers) -> bool {
-        let before = self.line.len();
-        self.line.retain(|waiting| *waiting != ticket);
-        self.line.len() != before
+        taken_out(&mut self.line, |waiting| *waiting == ticket)
     }
 
     fn bereave(&mut self, client: u64, _: &mut Answers) {

@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 
 use rhai::{Array, Dynamic, INT};
 
-use super::blocking::raised;
+use super::blocking::{int, raised};
 use super::host::Host;
 use crate::wire::{Error, Raised};
 
@@ -75,10 +75,6 @@ pub fn call(
         _ => return Ok(None),
     };
     Ok(Some(value))
-}
-
-fn int(number: usize) -> Dynamic {
-    INT::try_from(number).unwrap_or(INT::MAX).into()
 }
 
 fn missing(item: &Dynamic) -> Raised {

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, Who, is_impatient, raised};
+use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, Who, is_impatient, raised, taken_out};
 use super::host::Host;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
@@ -168,13 +168,6 @@ impl Lock {
     fn is_held(&self) -> bool {
         matches!(self.state, State::Held(..))
     }
-
-    /// Takes the call out of the line, if it came to acquire.
-    fn forget(&mut self, ticket: Ticket) -> bool {
-        let before = self.line.len();
-        self.line.retain(|waiter| waiter.caller.ticket != ticket || !waiter.optional);
-        self.line.len() != before
-    }
 }
 
 impl Blocking for Lock {
@@ -195,14 +188,8 @@ impl Blocking for Lock {
         }
     }
 
-    fn expire(&mut self, ticket: Ticket, answers: &mut Answers) {
-        if self.forget(ticket) {
-            answers.give(ticket, false);
-        }
-    }
-
     fn cancel(&mut self, ticket: Ticket, _: &mut Answers) -> bool {
-        self.forget(ticket)
+        taken_out(&mut self.line, |waiter| waiter.caller.ticket == ticket && waiter.optional)
     }
 
     fn bereave(&mut self, client: u64, answers: &mut Answers) {

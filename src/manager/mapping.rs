@@ -2,19 +2,15 @@
 //!
 //! What is not here a dictionary does as a map of the language: it becomes one for the length of the call.
 
-use rhai::{Array, Dynamic, INT};
+use rhai::{Array, Dynamic};
 
-use super::blocking::raised;
+use super::blocking::{int, raised};
 use super::dict::{Dict, Key};
 use super::host::Host;
 use crate::wire::{Error, Raised};
 
 /// What a call gives, if the method is known.
 pub type Called = Result<Option<Dynamic>, Raised>;
-
-fn int(number: usize) -> Dynamic {
-    INT::try_from(number).unwrap_or(INT::MAX).into()
-}
 
 fn key(value: &Dynamic) -> Result<Key, Raised> {
     Key::of(value).map_err(raised)

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use rhai::{Array, Dynamic};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient, raised};
+use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, int, is_impatient, raised, taken_out};
 use super::host::Host;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
@@ -21,14 +21,10 @@ pub struct Queue {
     items: VecDeque<Dynamic>,
     getting: VecDeque<Ticket>,
     putting: VecDeque<(Ticket, Dynamic)>,
-    joining: Vec<Ticket>,
+    joining: VecDeque<Ticket>,
     /// Items that were put and of which no `task_done` has come.
     unfinished: u64,
     down: bool,
-}
-
-fn int(number: usize) -> Dynamic {
-    i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
 fn error<T>(kind: &str, message: &str) -> Result<T, Raised> {
@@ -133,11 +129,9 @@ impl Queue {
     }
 
     fn forget(&mut self, unwanted: impl Fn(Ticket) -> bool) -> bool {
-        let before = self.getting.len() + self.putting.len() + self.joining.len();
-        self.getting.retain(|ticket| !unwanted(*ticket));
-        self.putting.retain(|(ticket, _)| !unwanted(*ticket));
-        self.joining.retain(|ticket| !unwanted(*ticket));
-        before != self.getting.len() + self.putting.len() + self.joining.len()
+        taken_out(&mut self.getting, |ticket| unwanted(*ticket))
+            | taken_out(&mut self.putting, |(ticket, _)| unwanted(*ticket))
+            | taken_out(&mut self.joining, |ticket| unwanted(*ticket))
     }
 }
 
@@ -171,7 +165,7 @@ impl Blocking for Queue {
                 if self.unfinished == 0 || is_impatient(patience) {
                     return Ok(Step::Done((self.unfinished == 0).into()));
                 }
-                self.joining.push(caller.ticket);
+                self.joining.push_back(caller.ticket);
                 Ok(Step::Waits(Deadline::after(patience)))
             }
             "shutdown" => {

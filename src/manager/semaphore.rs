@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use rhai::Array;
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, Who, is_impatient, raised};
+use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, Who, is_impatient, raised, taken_out};
 use super::host::Host;
 use super::lock::lost;
 use crate::sys::clock::Deadline;
@@ -105,12 +105,6 @@ impl Semaphore {
         self.free += 1;
         Ok(())
     }
-
-    fn forget(&mut self, ticket: Ticket) -> bool {
-        let before = self.line.len();
-        self.line.retain(|caller| caller.ticket != ticket);
-        self.line.len() != before
-    }
 }
 
 impl Blocking for Semaphore {
@@ -147,14 +141,8 @@ impl Blocking for Semaphore {
         }
     }
 
-    fn expire(&mut self, ticket: Ticket, answers: &mut Answers) {
-        if self.forget(ticket) {
-            answers.give(ticket, false);
-        }
-    }
-
     fn cancel(&mut self, ticket: Ticket, _: &mut Answers) -> bool {
-        self.forget(ticket)
+        taken_out(&mut self.line, |caller| caller.ticket == ticket)
     }
 
     fn bereave(&mut self, client: u64, answers: &mut Answers) {
