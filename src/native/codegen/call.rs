@@ -223,15 +223,10 @@ impl Generator<'_, '_> {
         let run = self.run;
         let deepest = self.b.ins().load(types::I64, flags(), run, runtime::DEEPEST);
         let too_deep = self.b.ins().icmp(IntCC::SignedGreaterThan, level, deepest);
-        let (cold, next) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        self.b.ins().brif(too_deep, cold, &[], next, &[]);
-        self.b.switch_to_block(cold);
-        let address = self.site(site);
-        self.helper(Helper::TooDeep, &[run, address]);
-        let fails = self.fails;
-        self.b.ins().jump(fails, &[]);
-        self.b.switch_to_block(next);
+        self.fails_if(too_deep, |this| {
+            let address = this.site(site);
+            this.helper(Helper::TooDeep, &[run, address]);
+        });
 
         let mut passed = vec![run, level];
         let mut held = Vec::new();
@@ -271,15 +266,10 @@ impl Generator<'_, '_> {
         };
         let called = self.b.ins().call(reference, &passed);
         let (value, status) = (self.b.inst_results(called)[0], self.b.inst_results(called)[1]);
-        let (cold, next) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        self.b.ins().brif(status, cold, &[], next, &[]);
-        self.b.switch_to_block(cold);
-        let address = self.site(site);
-        self.helper(Helper::Frame, &[run, address]);
-        let fails = self.fails;
-        self.b.ins().jump(fails, &[]);
-        self.b.switch_to_block(next);
+        self.fails_if(status, |this| {
+            let address = this.site(site);
+            this.helper(Helper::Frame, &[run, address]);
+        });
         for value in held.into_iter().rev() {
             self.release(value);
         }

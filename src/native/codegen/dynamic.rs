@@ -210,40 +210,53 @@ impl Generator<'_, '_> {
 
     pub fn negate(&mut self, value: &Node, site: SiteId) -> Val {
         match self.node(value) {
+            value @ (Val::Int(_) | Val::Float(_)) => self.negated(value, site),
+            Val::Never => Val::Never,
+            value => {
+                self.by_type(value, &[Type::Int, Type::Float], site, |this, known| this.negated(known, site))
+            }
+        }
+    }
+
+    fn negated(&mut self, value: Val, site: SiteId) -> Val {
+        match value {
             Val::Int(value) => {
                 let wrong = self.b.ins().icmp_imm_s(IntCC::Equal, value, i64::MIN);
                 self.guard(wrong, site, [value, value]);
                 Val::Int(self.b.ins().ineg(value))
             }
             Val::Float(value) => Val::Float(self.b.ins().fneg(value)),
-            Val::Never => Val::Never,
-            value => {
-                let slot = self.temporary();
-                let out = Place::Own(slot);
-                let done = self.b.create_block();
-                if let Val::Any(place) = value {
-                    for kind in [Type::Int, Type::Float] {
-                        let next = self.when(place, kind);
-                        let known = self.load(kind, place);
-                        let found = if kind == Type::Int {
-                            let wrong = self.b.ins().icmp_imm_s(IntCC::Equal, known, i64::MIN);
-                            self.guard(wrong, site, [known, known]);
-                            Val::Int(self.b.ins().ineg(known))
-                        } else {
-                            Val::Float(self.b.ins().fneg(known))
-                        };
-                        self.write(out, found);
-                        self.b.ins().jump(done, &[]);
-                        self.b.switch_to_block(next);
-                    }
-                }
-                self.evaluate(site, &[value], out);
+            other => other,
+        }
+    }
+
+    /// What `of` makes of the value, which is used up, if it is of one of these types; else what the engine makes of
+    /// it at `site`.
+    pub fn by_type(
+        &mut self,
+        value: Val,
+        kinds: &[Type],
+        site: SiteId,
+        of: impl Fn(&mut Self, Val) -> Val,
+    ) -> Val {
+        let out = Place::Own(self.temporary());
+        let done = self.b.create_block();
+        if let Val::Any(place) = value {
+            for kind in kinds {
+                let next = self.when(place, *kind);
+                let known = self.load(*kind, place);
+                let known = self.typed(*kind, known);
+                let found = of(self, known);
+                self.write(out, found);
                 self.b.ins().jump(done, &[]);
-                self.b.switch_to_block(done);
-                self.release(value);
-                Val::Any(out)
+                self.b.switch_to_block(next);
             }
         }
+        self.evaluate(site, &[value], out);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        self.release(value);
+        Val::Any(out)
     }
 
     /// Goes on if the value is of this type; the block given is for the others.

@@ -1,6 +1,6 @@
 //! Blocks, branches, loops, errors.
 
-use cranelift_codegen::ir::{Block, InstBuilder};
+use cranelift_codegen::ir::{Block, InstBuilder, Value};
 
 use super::value::{Place, Val};
 use super::{Generator, Loop, Outcome, Storage};
@@ -10,6 +10,18 @@ use crate::native::site::SiteId;
 use crate::native::types::Type;
 
 impl Generator<'_, '_> {
+    /// If `wrong`, the error is noted by what `note` makes, away from what usually runs, and the function left.
+    pub fn fails_if(&mut self, wrong: Value, note: impl FnOnce(&mut Self)) {
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(wrong, cold, &[], next, &[]);
+        self.b.switch_to_block(cold);
+        note(self);
+        let fails = self.fails;
+        self.b.ins().jump(fails, &[]);
+        self.b.switch_to_block(next);
+    }
+
     pub fn block(&mut self, nodes: &[Node], ended: &[usize]) -> Val {
         let mut value = Val::Unit;
         for node in nodes {

@@ -29,16 +29,11 @@ fn unsigned(op: Op) -> IntCC {
 impl Generator<'_, '_> {
     /// Where the engine raises the error that `left op right` is, if `wrong`.
     pub fn guard(&mut self, wrong: Value, site: SiteId, operands: [Value; 2]) {
-        let (cold, next) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        self.b.ins().brif(wrong, cold, &[], next, &[]);
-        self.b.switch_to_block(cold);
-        let site = self.site(site);
-        let (run, level) = (self.run, self.level);
-        self.helper(Helper::Trap, &[run, site, level, operands[0], operands[1]]);
-        let fails = self.fails;
-        self.b.ins().jump(fails, &[]);
-        self.b.switch_to_block(next);
+        self.fails_if(wrong, |this| {
+            let site = this.site(site);
+            let (run, level) = (this.run, this.level);
+            this.helper(Helper::Trap, &[run, site, level, operands[0], operands[1]]);
+        });
     }
 
     /// The operator on these static types, if there is such a built-in one.

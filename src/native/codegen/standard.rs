@@ -58,16 +58,11 @@ impl Generator<'_, '_> {
 
     /// If `wrong`, the engine makes the call and raises what it raises.
     fn raises(&mut self, wrong: Value, site: SiteId, values: &[Val]) {
-        let (cold, next) = (self.b.create_block(), self.b.create_block());
-        self.b.set_cold_block(cold);
-        self.b.ins().brif(wrong, cold, &[], next, &[]);
-        self.b.switch_to_block(cold);
-        let slot = self.temporary();
-        self.evaluate(site, values, Place::Own(slot));
-        self.release(Val::Any(Place::Own(slot)));
-        let fails = self.fails;
-        self.b.ins().jump(fails, &[]);
-        self.b.switch_to_block(next);
+        self.fails_if(wrong, |this| {
+            let slot = this.temporary();
+            this.evaluate(site, values, Place::Own(slot));
+            this.release(Val::Any(Place::Own(slot)));
+        });
     }
 
     /// A function of the mathematics library by its address, through a helper, as its convention is Rust's.

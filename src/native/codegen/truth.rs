@@ -47,26 +47,16 @@ impl Generator<'_, '_> {
 
     pub fn not(&mut self, value: &Node, site: SiteId) -> Val {
         match self.node(value) {
-            Val::Bool(value) => Val::Bool(self.b.ins().bxor_imm_u(value, 1)),
+            value @ Val::Bool(_) => self.opposite(value),
             Val::Never => Val::Never,
-            value => {
-                let slot = self.temporary();
-                let out = Place::Own(slot);
-                let done = self.b.create_block();
-                if let Val::Any(place) = value {
-                    let next = self.when(place, Type::Bool);
-                    let known = self.load(Type::Bool, place);
-                    let other = self.b.ins().bxor_imm_u(known, 1);
-                    self.write(out, Val::Bool(other));
-                    self.b.ins().jump(done, &[]);
-                    self.b.switch_to_block(next);
-                }
-                self.evaluate(site, &[value], out);
-                self.b.ins().jump(done, &[]);
-                self.b.switch_to_block(done);
-                self.release(value);
-                Val::Any(out)
-            }
+            value => self.by_type(value, &[Type::Bool], site, Self::opposite),
+        }
+    }
+
+    fn opposite(&mut self, value: Val) -> Val {
+        match value {
+            Val::Bool(value) => Val::Bool(self.b.ins().bxor_imm_u(value, 1)),
+            other => other,
         }
     }
 
