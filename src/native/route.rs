@@ -1,8 +1,8 @@
 //! Which functions get a gate, and when a call is worth compiling.
 //!
 //! A function with a loop that computes is compiled at its first call: that may be the only one, and last. One that
-//! calls itself, or whose loops only wait or hand on, is compiled at its second. Any other costs less to interpret than to leave the interpreter for it; machine code
-//! that calls it takes it along.
+//! calls itself, or whose loops only wait or hand on, is compiled at its second. Any other costs less to interpret
+//! than to leave the interpreter for it; machine code that calls it takes it along.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
