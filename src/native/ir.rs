@@ -76,6 +76,16 @@ pub struct Chain {
     pub operands: Vec<Node>,
     /// The whole chain for the interpreter: its values are the root, then the operands, then the assigned value.
     pub site: SiteId,
+    /// The last step alone, where it is one into a value of a native type.
+    pub accessors: Option<Accessors>,
+}
+
+/// The sites of `$0.name` and `$0.name = $1`, or of `$0[$1]` and `$0[$1] = $2`.
+#[derive(Clone, Copy, Debug)]
+pub struct Accessors {
+    pub get: SiteId,
+    /// What assigns has it.
+    pub set: Option<SiteId>,
 }
 
 /// An expression or a statement.

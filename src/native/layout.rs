@@ -26,6 +26,8 @@ pub struct Layout {
     /// Where numbers and pointers stand.
     pub payload_at: i32,
     pub array_tag: u8,
+    /// The kind of values of native types.
+    pub native_tag: u8,
     /// Where a `Vec` keeps its pointer and its length.
     pub vec_pointer_at: i32,
     pub vec_len_at: i32,
@@ -93,13 +95,14 @@ fn probe() -> Option<Layout> {
     let (unit, int, float) = (tag(Dynamic::UNIT), tag(Dynamic::ZERO), tag(Dynamic::from_float(0.0)));
     let (truth, char) = (tag(Dynamic::TRUE), tag(Dynamic::from_char('a')));
     let array = tag(Dynamic::from_array(vec![Dynamic::UNIT]));
+    let native = tag(Dynamic::from(0..1_i64));
     let others = [
+        native,
         tag(Dynamic::from_blob(vec![1])),
         tag(Dynamic::from_map(Map::new())),
         tag(Dynamic::from("text")),
         tag(Dynamic::from(FnPtr::new("f").ok()?)),
         tag(Dynamic::from_int(1).into_shared()),
-        tag(Dynamic::from(0..1_i64)),
     ];
     let plain = [unit, int, float, char, truth];
     let all: Vec<u8> = plain.iter().chain(&others).chain([&array]).copied().collect();
@@ -118,6 +121,7 @@ fn probe() -> Option<Layout> {
         char_at: i32::try_from(char_at).ok()?,
         payload_at: i32::try_from(payload).ok()?,
         array_tag: array,
+        native_tag: native,
         vec_pointer_at,
         vec_len_at,
         plain: plain.iter().fold(0, |mask, tag| mask | 1 << tag),

@@ -3,7 +3,7 @@
 //! Invariants
 //! 1. A site never moves and lives as long as its program: its address stands in the machine code.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell};
 
 use rhai::{Dynamic, Expr, ImmutableString, Position, RhaiFunc};
 
@@ -38,6 +38,17 @@ pub struct Evaluated {
     pub seen: Vec<Seen>,
 }
 
+/// How a native function is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Function,
+    Method,
+    /// As a property's getter or setter.
+    Property,
+    /// As an indexer's.
+    Index,
+}
+
 /// What stands at a site.
 #[derive(Debug)]
 pub enum What {
@@ -47,8 +58,8 @@ pub enum What {
     Update(Op, Evaluated),
     /// `-$0`, `!$0` or anything else the engine evaluates as it stands.
     Engine(Evaluated),
-    /// A native function or method: its name, and whether it is called as a method.
-    Native(ImmutableString, bool, Evaluated),
+    /// A native function: its name, and how it is called.
+    Native(ImmutableString, Style, Evaluated),
     /// A call of a function of the program, and that call for the engine.
     Call(String, Evaluated),
     /// A condition that must be a bool.
@@ -56,6 +67,9 @@ pub enum What {
     /// A loop, for interrupts; a `throw`; a `try`.
     Plain,
 }
+
+/// How many kinds of arguments are remembered at a site.
+const KINDS: usize = 4;
 
 /// A native function found at a site for these types of arguments.
 pub struct Resolved {
@@ -68,13 +82,28 @@ pub struct Resolved {
 pub struct Site {
     pub position: Position,
     pub what: What,
-    pub resolved: RefCell<Vec<Resolved>>,
+    /// Filled from the front; what stands there stays.
+    resolved: [OnceCell<Resolved>; KINDS],
     /// A method of the standard library that the runtime has itself.
     pub known: Option<Known>,
     /// The program defines a function of this name.
     pub defined: bool,
     /// How often resolving was in vain; it isn't tried for ever.
     pub misses: Cell<u8>,
+}
+
+impl Site {
+    /// What was found for such arguments.
+    pub fn resolved(&self, fits: impl Fn(&Resolved) -> bool) -> Option<&Resolved> {
+        self.resolved.iter().map_while(OnceCell::get).find(|one| fits(one))
+    }
+
+    /// Remembers what was found, while there is room.
+    pub fn remember(&self, found: Resolved) {
+        if let Some(free) = self.resolved.iter().find(|one| one.get().is_none()) {
+            let _ = free.set(found);
+        }
+    }
 }
 
 impl std::fmt::Debug for Site {
@@ -95,7 +124,7 @@ pub struct Pool {
 
 impl Pool {
     pub fn site(&mut self, position: Position, what: What) -> SiteId {
-        let (resolved, misses) = (RefCell::default(), Cell::new(0));
+        let (resolved, misses) = (<[OnceCell<Resolved>; KINDS]>::default(), Cell::new(0));
         let site = Site { position, what, resolved, known: None, defined: false, misses };
         self.sites.push(Box::new(site));
         self.sites.len() - 1

@@ -72,11 +72,15 @@ pub fn in_context<T>(engine: &Engine, ast: &AST, what: impl FnOnce(&NativeCallCo
 
 /// Calls a function both ways and fails if anything differs, or if it isn't compiled.
 pub fn same(source: &str, name: &str, arguments: &[Dynamic]) -> String {
-    let engine = engine();
+    same_by(&engine(), source, name, arguments)
+}
+
+/// The same by this engine.
+pub fn same_by(engine: &Engine, source: &str, name: &str, arguments: &[Dynamic]) -> String {
     let ast = engine.compile(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
-    let compiler = Compiler::new(&engine, &ast, Limits::default());
-    let expected = interpreted(&engine, &ast, name, arguments);
-    let found = compiled(&engine, &ast, &compiler, name, arguments);
+    let compiler = Compiler::new(engine, &ast, Limits::default());
+    let expected = interpreted(engine, &ast, name, arguments);
+    let found = compiled(engine, &ast, &compiler, name, arguments);
     let refused = || {
         let state = compiler.states().into_iter().find(|state| state.name == name);
         match state.map(|state| state.outcome) {

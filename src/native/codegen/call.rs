@@ -189,6 +189,12 @@ impl Generator<'_, '_> {
     /// Calls the native function of a site. The first argument goes by reference, unless it is `lent`; the others are
     /// used up.
     pub fn call_native(&mut self, site: SiteId, values: &[Val], lent: bool, out: Place) {
+        let status = self.ask_native(site, values, lent, out);
+        self.check(status);
+    }
+
+    /// The same, and whether it failed.
+    pub fn ask_native(&mut self, site: SiteId, values: &[Val], lent: bool, out: Place) -> Value {
         let (live, free) = (self.live.clone(), self.free.clone());
         let list = self.pointers(values);
         let lent = self.b.ins().iconst(types::I64, i64::from(lent));
@@ -198,7 +204,7 @@ impl Generator<'_, '_> {
         let out = self.pointer(out);
         let status = self.asked(Helper::Native, &[run, site, level, list, count, lent, out]);
         (self.live, self.free) = (live, free);
-        self.check(status);
+        status
     }
 
     /// The values, all but the first in temporaries of ours.

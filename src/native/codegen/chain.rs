@@ -9,7 +9,7 @@ use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 
 use super::value::{Place, Val, flags};
 use super::{Generator, Storage};
-use crate::native::ir::{Chain, Node, Op, Root, Step};
+use crate::native::ir::{Accessors, Chain, Node, Op, Root, Step};
 use crate::native::lend;
 use crate::native::numeric;
 use crate::native::runtime::Helper;
@@ -160,24 +160,35 @@ impl Generator<'_, '_> {
         let Some(start) = self.start(chain, false) else { return Val::Never };
         let slot = self.temporary();
         let out = Place::Own(slot);
-        let (slow, done) = (self.b.create_block(), self.b.create_block());
+        let blocks = [self.b.create_block(), self.b.create_block(), self.b.create_block()];
+        let [slow, other, done] = blocks;
         self.b.set_cold_block(slow);
-        let pointer =
-            self.walk(Self::place_of(start.root), &chain.steps, &start.operands, slow, Helper::Item);
+        let root = Self::place_of(start.root);
+        let (before, last) = chain.steps.split_at(chain.steps.len() - 1);
+        let from = self.walk(root, before, &start.operands, slow, Helper::Item);
+        let pointer = self.step(from, &last[0], &start.operands, other, Helper::Item);
         self.put(out, Val::Any(Place::Lent(pointer)));
         self.b.ins().jump(done, &[]);
         let (live, free) = (self.live.clone(), self.free.clone());
-        self.b.switch_to_block(slow);
-        if let [Step::Item(at)] = chain.steps.as_slice() {
-            // A character of a string.
-            let index = self.boxed(start.operands[*at]);
-            let from = self.pointer(Self::place_of(start.root));
-            let (index, to) = (self.pointer(index), self.pointer(out));
-            let found = self.asked(Helper::Character, &[from, index, to]);
+        self.b.switch_to_block(other);
+        if let Some(accessors) = chain.accessors.filter(|_| !self.is_constant(chain)) {
             let next = self.b.create_block();
-            self.b.ins().brif(found, done, &[], next, &[]);
+            let lent = matches!(root, Place::Lent(_));
+            self.get_native((chain, accessors), &start.operands, from, lent, out, next);
+            self.b.ins().jump(done, &[]);
             self.b.switch_to_block(next);
         }
+        if let Step::Item(at) = last[0] {
+            // A character of a string.
+            let index = self.boxed(start.operands[at]);
+            let (index, to) = (self.pointer(index), self.pointer(out));
+            let found = self.asked(Helper::Character, &[from, index, to]);
+            self.b.ins().brif(found, done, &[], slow, &[]);
+            (self.live, self.free) = (live.clone(), free.clone());
+        } else {
+            self.b.ins().jump(slow, &[]);
+        }
+        self.b.switch_to_block(slow);
         self.evaluate(chain.site, &Self::seen(&start), out);
         (self.live, self.free) = (live, free);
         self.b.ins().jump(done, &[]);
@@ -196,8 +207,9 @@ impl Generator<'_, '_> {
         let (slow, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
         let (before, last) = chain.steps.split_at(chain.steps.len() - 1);
-        let pointer = self.walk(Self::place_of(start.root), before, &start.operands, slow, Helper::ItemThere);
-        let pointer = self.step(pointer, &last[0], &start.operands, slow, Helper::ItemToSet);
+        let other = self.b.create_block();
+        let from = self.walk(Self::place_of(start.root), before, &start.operands, slow, Helper::ItemThere);
+        let pointer = self.step(from, &last[0], &start.operands, other, Helper::ItemToSet);
         let (live, free) = (self.live.clone(), self.free.clone());
         match op {
             None => self.assign(Place::Lent(pointer), value),
@@ -207,6 +219,14 @@ impl Generator<'_, '_> {
             }
         }
         self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(other);
+        (self.live, self.free) = (live.clone(), free.clone());
+        if let Some(Accessors { get, set: Some(set) }) = chain.accessors.filter(|_| !self.is_constant(chain)) {
+            self.set_native((chain, get, set), &start.operands, from, (op, value), slow);
+            self.b.ins().jump(done, &[]);
+        } else {
+            self.b.ins().jump(slow, &[]);
+        }
         self.b.switch_to_block(slow);
         (self.live, self.free) = (live, free);
         let mut seen = Self::seen(&start);

@@ -9,6 +9,7 @@
 //!    once. A result's place is plain before the call, and after one that failed.
 //! 3. Blocks are switched to by whoever ends the one before: after an expression the current block is open.
 
+mod access;
 mod call;
 mod chain;
 mod dynamic;

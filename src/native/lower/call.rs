@@ -7,7 +7,7 @@ use super::expression::{operands, operator};
 use super::{Lowered, Lowering, refuse};
 use crate::native::ir::Node;
 use crate::native::runtime::Known;
-use crate::native::site::{Evaluated, SiteId, What};
+use crate::native::site::{Evaluated, SiteId, Style, What};
 
 /// Functions that the engine itself treats in a way of their own.
 const SPECIAL: &[&str] = &["call", "curry", "Fn", "is_shared", "is_def_fn"];
@@ -46,7 +46,7 @@ impl Lowering<'_> {
             let site = self.pool.site(position, What::Call(name, evaluated));
             return Ok(Node::Call(*function, arguments, site));
         }
-        let site = self.pool.site(position, What::Native(call.name.clone(), false, evaluated));
+        let site = self.pool.site(position, What::Native(call.name.clone(), Style::Function, evaluated));
         if !self.defines(&name) {
             self.pool.known(site, Known::find(&name, call.args.len()));
         }
@@ -102,7 +102,7 @@ impl Lowering<'_> {
             // A range, or a unary plus. The function's name is the operator's.
             _ => {
                 let name = call.name.clone();
-                let site = self.pool.site(position, What::Native(name.clone(), false, evaluated));
+                let site = self.pool.site(position, What::Native(name.clone(), Style::Function, evaluated));
                 Ok(Node::Native(name.to_string(), arguments, site))
             }
         }

@@ -4,23 +4,28 @@
 //! whose walk meets something unexpected before it has changed anything can be walked again by the engine, with
 //! the same operands: the whole chain stands at its site, with names in place of root and operands.
 
-use rhai::{BinaryExpr, Expr, Namespace, OpAssignment, Position, Stmt, StmtBlock};
+use rhai::{ASTFlags, BinaryExpr, Expr, ImmutableString, Namespace, OpAssignment, Position, Stmt, StmtBlock};
 
 use super::expression::operands;
 use super::{Lowered, Lowering};
-use crate::native::ir::{Chain, Node, Op, Root, Step, VarId};
+use crate::native::ir::{Accessors, Chain, Node, Op, Root, Step, VarId};
 use crate::native::runtime::Known;
-use crate::native::site::{Evaluated, Seen, What};
+use crate::native::site::{Evaluated, Seen, Style, What};
 
 /// A variable that is looked up by its name.
 pub(super) fn named(name: &str, position: Position) -> Expr {
     Expr::Variable(Box::new((None, name.into(), Namespace::NONE, 0)), None, position)
 }
 
+/// The engine's names of an indexer's two functions.
+const INDEXERS: [&str; 2] = ["index$get$", "index$set$"];
+
 /// A link of a chain as it stands in the AST.
 enum Link<'a> {
-    Item(&'a Expr),
-    Property(&'a str),
+    /// The operand, and where the bracket stands.
+    Item(&'a Expr, Position),
+    /// The property, and where the dot stands.
+    Property(&'a Expr, Position),
     Method(&'a rhai::FnCallExpr, Position),
 }
 
@@ -30,12 +35,12 @@ fn links(expression: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
     let mut links = Vec::new();
     let mut parent = expression;
     loop {
-        let (sides, options, indexes) = match parent {
-            Expr::Index(sides, options, _) => (sides, *options, true),
-            Expr::Dot(sides, options, _) => (sides, *options, false),
+        let (sides, options, indexes, at) = match parent {
+            Expr::Index(sides, options, at) => (sides, *options, true, *at),
+            Expr::Dot(sides, options, at) => (sides, *options, false, *at),
             _ => return None,
         };
-        if options.contains(rhai::ASTFlags::NEGATED) {
+        if options.contains(ASTFlags::NEGATED) {
             return None;
         }
         let (here, next) = match &sides.rhs {
@@ -47,9 +52,9 @@ fn links(expression: &Expr) -> Option<(&Expr, Vec<Link<'_>>)> {
             last => (last, None),
         };
         links.push(match here {
-            Expr::Property(name, _) if !indexes => Link::Property(&name.2),
+            Expr::Property(..) if !indexes => Link::Property(here, at),
             Expr::MethodCall(call, position) if !indexes => Link::Method(call, *position),
-            operand if indexes => Link::Item(operand),
+            operand if indexes => Link::Item(operand, at),
             _ => return None,
         });
         match next {
@@ -124,13 +129,14 @@ impl Lowering<'_> {
         let evaluated = Evaluated { expression, seen };
         let Some((call, position)) = method else {
             let site = self.pool.site(Position::NONE, What::Engine(evaluated));
-            return Ok(Node::Get(Chain { root, steps, operands: lowered, site }));
+            let accessors = self.accessors(before.last(), None);
+            return Ok(Node::Get(Chain { root, steps, operands: lowered, site, accessors }));
         };
         let site = self.pool.site(Position::NONE, What::Engine(evaluated));
         let name = call.name.to_string();
         let one = self.method_site(call, position);
         steps.shrink_to_fit();
-        let chain = Chain { root, steps, operands: lowered, site };
+        let chain = Chain { root, steps, operands: lowered, site, accessors: None };
         Ok(Node::Method(chain, name, call.args.len(), one))
     }
 
@@ -143,9 +149,9 @@ impl Lowering<'_> {
         }
         let sides =
             BinaryExpr { lhs: named("$0", position), rhs: Expr::MethodCall(Box::new(replaced), position) };
-        let expression = Expr::Dot(Box::new(sides), rhai::ASTFlags::empty(), position);
+        let expression = Expr::Dot(Box::new(sides), ASTFlags::empty(), position);
         let evaluated = Evaluated { expression, seen };
-        let site = self.pool.site(position, What::Native(call.name.clone(), true, evaluated));
+        let site = self.pool.site(position, What::Native(call.name.clone(), Style::Method, evaluated));
         if self.defines(&call.name) {
             self.pool.defined(site);
         } else {
@@ -161,8 +167,8 @@ impl Lowering<'_> {
             operand.is_constant() || matches!(operand, Expr::Variable(parts, ..) if parts.2.is_empty())
         };
         let constant = |link: &Link| match link {
-            Link::Item(operand) => simple(operand),
-            Link::Property(_) => true,
+            Link::Item(operand, _) => simple(operand),
+            Link::Property(..) => true,
             Link::Method(call, _) => {
                 call.args.iter().all(Expr::is_constant)
                     && !matches!(call.name.as_str(), "call" | "curry" | "is_shared")
@@ -172,11 +178,12 @@ impl Lowering<'_> {
             return self.fragment(expression);
         };
         let rest_is_constant = links[cut + 1..].iter().all(|link| match link {
-            Link::Item(operand) => operand.is_constant(),
+            Link::Item(operand, _) => operand.is_constant(),
             other => constant(other),
         });
-        let is_variable = matches!(root, Expr::Variable(..));
-        if !rest_is_constant || !is_variable {
+        // What a property's getter gave goes back to its setter or not by what the last call was.
+        let at_once = cut == 0 && matches!(root, Expr::Variable(..));
+        if !rest_is_constant || !at_once {
             return self.fragment(expression);
         }
         let (head, tail) = split(expression, cut);
@@ -198,14 +205,14 @@ impl Lowering<'_> {
         let mut lowered = Vec::new();
         for link in links {
             match link {
-                Link::Item(operand) => {
+                Link::Item(operand, _) => {
                     steps.push(Step::Item(lowered.len()));
                     lowered.push(self.expression(operand)?);
                 }
-                Link::Property(name) => {
-                    let name: rhai::ImmutableString = (*name).into();
-                    steps.push(Step::Property(self.pool.constant(name.into())));
+                Link::Property(Expr::Property(parts, _), _) => {
+                    steps.push(Step::Property(self.pool.constant(parts.2.clone().into())));
                 }
+                Link::Property(other, _) => return super::fragment::no_form(other.position()),
                 Link::Method(_, position) => return super::fragment::no_form(*position),
             }
         }
@@ -259,7 +266,40 @@ impl Lowering<'_> {
         let evaluated = Evaluated { expression: Expr::Stmt(Box::new(block)), seen };
         let site = self.pool.site(parts.0.position(), What::Engine(evaluated));
         let op = op.map(|(op, how)| (op, self.update_site(op, &how, sides.lhs.position())));
-        Ok(Node::Set(Chain { root, steps, operands: lowered, site }, op, value))
+        let accessors = self.accessors(links.last(), Some(parts.0.position()));
+        Ok(Node::Set(Chain { root, steps, operands: lowered, site, accessors }, op, value))
+    }
+
+    /// The sites of a chain's last link, with that of the assignment at `set`.
+    fn accessors(&mut self, last: Option<&Link>, set: Option<Position>) -> Option<Accessors> {
+        // Errors stand where the engine has them: at a property's name, at an index's bracket.
+        let (expression, style, names, position) = match *last? {
+            Link::Property(property @ Expr::Property(parts, position), at) => {
+                let sides = BinaryExpr { lhs: named("$0", at), rhs: property.clone() };
+                let expression = Expr::Dot(Box::new(sides), ASTFlags::empty(), at);
+                let names = [parts.0.0.clone(), parts.1.0.clone()];
+                (expression, Style::Property, names, *position)
+            }
+            Link::Item(operand, at) => {
+                let sides = BinaryExpr { lhs: named("$0", at), rhs: named("$1", operand.start_position()) };
+                let expression = Expr::Index(Box::new(sides), ASTFlags::BREAK, at);
+                (expression, Style::Index, INDEXERS.map(ImmutableString::from), at)
+            }
+            Link::Property(..) | Link::Method(..) => return None,
+        };
+        let count = if style == Style::Index { 2 } else { 1 };
+        let [getter, setter] = names;
+        let set = set.map(|at| {
+            let seen = operands(count + 1);
+            let sides = BinaryExpr { lhs: expression.clone(), rhs: named(&seen[count].name, at) };
+            let assignment = Stmt::Assignment(Box::new((OpAssignment::new_assignment(at), sides)));
+            let block = StmtBlock::new([assignment], at, Position::NONE);
+            let evaluated = Evaluated { expression: Expr::Stmt(Box::new(block)), seen };
+            self.pool.site(position, What::Native(setter, style, evaluated))
+        });
+        let evaluated = Evaluated { expression, seen: operands(count) };
+        let get = self.pool.site(position, What::Native(getter, style, evaluated));
+        Some(Accessors { get, set })
     }
 }
 

@@ -10,14 +10,12 @@ use rhai::{
 use super::evaluate::evaluate;
 use super::{Run, known};
 use crate::native::enter;
-use crate::native::site::{Evaluated, Resolved, Site, What};
+use crate::native::site::{Evaluated, Resolved, Site, Style, What};
 
 /// The engine prints what these give.
 const PRINT: &[&str] = &["print", "debug"];
 /// After so many searches in vain a site isn't searched for any more.
 const PATIENCE: u8 = 4;
-/// How many kinds of arguments are remembered at a site.
-const KINDS: usize = 4;
 
 /// Calls the function of a site: the first argument goes by reference, the others are used up.
 pub fn call(
@@ -28,15 +26,16 @@ pub fn call(
     rest: &mut [Dynamic],
     lent: bool,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
-    let What::Native(name, is_method, evaluated) = &site.what else {
+    let What::Native(name, style, evaluated) = &site.what else {
         return Err(format!("no function stands at {}", site.position).into());
     };
     let Some(first) = first else {
         return call_found(run, level, site, (name, evaluated), None, rest, lent, false);
     };
-    let own_method = if *is_method { own_method(first, name) } else { None };
+    let is_method = *style == Style::Method;
+    let own_method = if is_method { own_method(first, name) } else { None };
     let special = first.is_shared() || own_method.is_some() || first.is_read_only();
-    if *is_method
+    if is_method
         && !lent
         && !first.is_shared()
         && !first.is_read_only()
@@ -78,20 +77,15 @@ fn call_found(
     special: bool,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     if !special {
-        let found = {
-            let resolved = site.resolved.borrow();
-            let count = usize::from(first.is_some()) + rest.len();
-            let fits = |one: &&Resolved| {
-                let mut types = one.types.iter();
-                let first = first.as_deref().is_none_or(|first| types.next() == Some(&first.type_id()));
-                one.types.len() == count
-                    && first
-                    && types.zip(rest.iter()).all(|(kind, value)| *kind == value.type_id())
-            };
-            resolved.iter().find(fits).map(|one| (one.function.clone(), one.source.clone()))
-        };
-        if let Some((function, source)) = found {
-            return invoke(run, level, site, (name, &function, source), first, rest);
+        let count = usize::from(first.is_some()) + rest.len();
+        let found = site.resolved(|one| {
+            let mut types = one.types.iter();
+            one.types.len() == count
+                && first.as_deref().is_none_or(|first| types.next() == Some(&first.type_id()))
+                && types.zip(rest.iter()).all(|(kind, value)| *kind == value.type_id())
+        });
+        if let Some(found) = found {
+            return invoke(run, level, site, (name, found), first, rest);
         }
     }
     let search = !special && site.misses.get() < PATIENCE && !PRINT.contains(&name);
@@ -129,13 +123,13 @@ fn by_engine(
         *first = std::mem::take(&mut values[0]);
     }
     if search {
-        let mut found = caches.fn_resolution_cache_mut().dict.values().flatten();
-        match (found.next(), found.next()) {
+        let mut found = caches.fn_resolution_cache_mut().dict.values();
+        let accessor = matches!(site.what, What::Native(_, Style::Property | Style::Index, _));
+        // A property that no getter is found for is one of an indexer's, which is called otherwise.
+        let only = if accessor && found.len() > 1 { None } else { found.by_ref().flatten().next() };
+        match (only, found.flatten().next()) {
             (Some(one), None) if one.func.is_native() => {
-                let mut resolved = site.resolved.borrow_mut();
-                if resolved.len() < KINDS {
-                    resolved.push(Resolved { types, function: one.func.clone(), source: one.source.clone() });
-                }
+                site.remember(Resolved { types, function: one.func.clone(), source: one.source.clone() });
             }
             _ => site.misses.set(site.misses.get() + 1),
         }
@@ -154,15 +148,16 @@ fn invoke(
     run: &mut Run,
     level: i64,
     site: &Site,
-    (name, function, source): (&str, &RhaiFunc, Option<ImmutableString>),
+    (name, found): (&str, &Resolved),
     first: Option<&mut Dynamic>,
     rest: &mut [Dynamic],
 ) -> Result<Dynamic, Box<EvalAltResult>> {
+    let Resolved { function, source, .. } = found;
     let by_reference = function.is_method();
-    let engine = run.engine;
-    // The engine counts the call as a level.
-    let global = &*run.global(level + 1);
     let context = function.has_context().then(|| {
+        let engine = run.engine;
+        // The engine counts the call as a level.
+        let global = &*run.global(level + 1);
         NativeCallContext::new_with_all_fields(engine, name, source.as_deref(), global, site.position)
     });
     let mut copy;

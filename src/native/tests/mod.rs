@@ -1,6 +1,7 @@
 //! Functions run both ways.
 
 mod numbers;
+mod types;
 mod values;
 
 use rhai::Dynamic;
