@@ -123,6 +123,7 @@ impl Compiler {
             source: self.program.source.clone(),
             error: None,
             caught: Vec::new(),
+            entered: Vec::new(),
             closures: self,
         };
         for argument in arguments.iter_mut().filter(|argument| argument.is_read_only()) {

@@ -291,6 +291,10 @@ impl<'a> Pass<'a> {
                     _ => body.join(Type::Unit),
                 }
             }
+            Node::With(with) => match self.node(&with.resource) {
+                Type::Never => Type::Never,
+                _ => self.node(&with.body),
+            },
             Node::Call(function, arguments, _) => match self.all(arguments) {
                 Some(parameters) => self.result_of(Key { function: *function, parameters }),
                 None => Type::Never,

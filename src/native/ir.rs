@@ -122,6 +122,7 @@ pub enum Node {
     Return(Option<Box<Node>>),
     Throw(Option<Box<Node>>, SiteId),
     Try(Box<Node>, Option<VarId>, Box<Node>),
+    With(Box<With>),
     /// A call of a function of the program.
     Call(usize, Vec<Node>, SiteId),
     /// A native function in function-call style.
@@ -148,6 +149,17 @@ pub struct Each {
     pub body: Node,
     /// The loop over a value named `$0`, for what has an iterator of its own.
     pub whole: Fragment,
+}
+
+/// `with resource { .. }`.
+#[derive(Clone, Debug)]
+pub struct With {
+    pub resource: Node,
+    /// The variable, if the resource is its `get_lock()`: what has a door gives it without being asked.
+    pub lock_of: Option<VarId>,
+    pub body: Node,
+    /// Where the resource stands.
+    pub site: SiteId,
 }
 
 /// Evaluated by the engine, with these variables in its scope.

@@ -128,6 +128,10 @@ pub fn visit(node: &Node, see: &mut dyn FnMut(&Node)) {
             visit(body, see);
             visit(handler, see);
         }
+        Node::With(with) => {
+            visit(&with.resource, see);
+            visit(&with.body, see);
+        }
         Node::Get(one) | Node::Method(one, ..) => chain(one, see),
         Node::Set(one, _, value) => {
             visit(value, see);

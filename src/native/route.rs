@@ -1,8 +1,9 @@
 //! Which functions get a gate, and when a call is worth compiling.
 //!
 //! A function with a loop that computes is compiled at its first call: that may be the only one, and last. One that
-//! calls itself, or whose loops only wait or hand on, is compiled at its second. Any other costs less to interpret
-//! than to leave the interpreter for it; machine code that calls it takes it along.
+//! calls itself, or whose loops only wait or hand on, is compiled at its second, or at once if its arguments promise
+//! many turns. Any other costs less to interpret than to leave the interpreter for it; machine code that calls it
+//! takes it along.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
@@ -14,6 +15,9 @@ use super::outline::{Outlines, Shape};
 use super::{Compiler, Limits, State, list, unsuitable};
 use crate::script::gate::{self, Function, Functions, Mode, report};
 use crate::script::raise::RhaiResult;
+
+/// A number this large, or as many items, among the arguments: most loops get their length that way.
+const MANY: usize = 1000;
 
 /// From now on, programs of this process become machine code where that is worth it.
 pub fn install() {
@@ -96,6 +100,13 @@ impl Watched {
     }
 }
 
+fn promises_many(argument: &Dynamic) -> bool {
+    if let Ok(number) = argument.as_int() {
+        return usize::try_from(number).is_ok_and(|number| number >= MANY);
+    }
+    argument.as_array_ref().is_ok_and(|array| array.len() >= MANY)
+}
+
 /// A function behind a gate.
 struct Routed {
     watched: Rc<Watched>,
@@ -107,7 +118,7 @@ struct Routed {
 impl Function for Routed {
     fn call(&self, context: &NativeCallContext, arguments: &mut [Dynamic]) -> Option<RhaiResult> {
         let calls = self.calls.get();
-        if calls > 0 {
+        if calls > 0 && !arguments.iter().any(promises_many) {
             self.calls.set(calls - 1);
             return None;
         }
@@ -131,7 +142,7 @@ mod tests {
     use rhai::grain::Vm;
     use rhai::{AST, Dynamic, Engine, Scope};
 
-    use super::install;
+    use super::{install, promises_many};
     use crate::script::gate::{self, Gated, Mode};
 
     fn engine() -> Engine {
@@ -165,6 +176,15 @@ mod tests {
         drop(gated);
         assert_eq!(call_g(&engine, &ready), "Ok(30)");
         assert_eq!(call_g(&engine, &old), "Ok(6)", "what was there before is interpreted now");
+    }
+
+    #[test]
+    fn many_turns_are_promised_by_large_numbers_and_long_arrays() {
+        let many: [Dynamic; 2] = [1000.into(), vec![Dynamic::UNIT; 1000].into()];
+        let few: [Dynamic; 5] =
+            [999.into(), (-5000).into(), 1e9.into(), vec![Dynamic::UNIT].into(), "1000".into()];
+        assert!(many.iter().all(promises_many));
+        assert!(!few.iter().any(promises_many));
     }
 
     #[test]

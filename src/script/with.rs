@@ -9,11 +9,13 @@
 //! | file | concept |
 //! |---|---|
 //! | `with/door.rs` | entering and leaving without the engine |
+//! | `with/entered.rs` | what was entered and has to be left, with a door or without |
 //! | `with/name.rs` | what NAME means |
 //! | `with/short.rs` | short blocks, done statement by statement |
 //! | `with/step.rs` | assignments to shared memory, done without the interpreter |
 
 pub mod door;
+mod entered;
 mod name;
 mod short;
 pub mod step;
@@ -23,10 +25,8 @@ use rhai::{
     Position,
 };
 
-use super::raise::{RhaiResult, placed, raise};
-use super::runtime;
-use super::signature::described;
-use door::Resource;
+use super::raise::{RhaiResult, raise};
+pub use entered::{Entered, exit};
 pub use name::bound;
 pub use short::compile;
 
@@ -81,9 +81,9 @@ fn run(context: &mut EvalContext, inputs: &[Expression], number: &Dynamic) -> Rh
     };
     let short = short::find(number);
     let short = short.as_deref();
-    let position = short.map_or_else(|| resource.position(), |short| short.position);
-    let mut inside = |context: &mut EvalContext, value: &dyn Fn() -> Dynamic| {
-        let bound = name.map(|name| name::bind(context, name, value()));
+    let position = resource.start_position();
+    let inside = |context: &mut EvalContext, entered: &Entered| {
+        let bound = name.map(|name| name::bind(context, name, entered.value()));
         let result = match short {
             Some(short) => short.run(context),
             None => context.eval_expression_tree(block),
@@ -94,55 +94,35 @@ fn run(context: &mut EvalContext, inputs: &[Expression], number: &Dynamic) -> Rh
         result
     };
     let kept = short.and_then(short::Short::resource);
-    let variable = kept.and_then(|kept| {
-        let (name, lock) = match kept {
+    let entered = kept.and_then(|kept| {
+        let (name, lock_of) = match kept {
             short::Resource::Variable(name) => (name, false),
             short::Resource::LockOf(name) => (name, true),
             short::Resource::Other(_) => return None,
         };
-        let value = context.scope().get(name)?;
-        let door = door::of(value)?;
-        (!lock || door.has_lock(value)).then_some((name, door))
+        Entered::by_door(context.scope().get(name)?, lock_of, position)
     });
-    if let Some((name, door)) = variable {
-        runtime::at_position(position);
-        return door.within(context, &Resource::Variable(name), position, &mut inside);
-    }
-    let resource = match kept {
-        Some(short::Resource::Other(tree)) => context.eval_expression_tree(&Expression::from(tree)),
-        _ => context.eval_expression_tree(resource),
-    }?;
-    runtime::at_position(position);
-    match door::of(&resource) {
-        Some(door) => door.within(context, &Resource::Value(&resource), position, &mut inside),
-        None => by_name(context, resource, position, &mut inside),
+    let entered = match (entered, kept) {
+        (Some(entered), _) => entered?,
+        (None, Some(short::Resource::Other(tree))) => {
+            let resource = context.eval_expression_tree(&Expression::from(tree))?;
+            Entered::of(context, resource, position)?
+        }
+        (None, _) => {
+            let resource = context.eval_expression_tree(resource)?;
+            Entered::of(context, resource, position)?
+        }
+    };
+    let result = inside(context, &entered);
+    let left = entered.leave(|resource| exit(context, resource));
+    match result {
+        // What went wrong in the block is the news; leaving comes second.
+        Err(error) if !jumps(&error) => Err(error),
+        result => left.and(result),
     }
 }
 
-/// Enters and leaves by the functions that the resource's type has for it.
-fn by_name(
-    context: &mut EvalContext,
-    mut resource: Dynamic,
-    position: Position,
-    inside: &mut door::Inside,
-) -> RhaiResult {
-    let entered = match context.call_native_fn_raw("__enter__", true, &mut [&mut resource]) {
-        Err(error) if matches!(*error, EvalAltResult::ErrorFunctionNotFound(..)) => {
-            let kind = described(&resource);
-            return Err(placed(
-                raise(
-                    "TypeError",
-                    format!("'with' wants something that can be entered and left, not {kind}"),
-                ),
-                position,
-            ));
-        }
-        entered => entered.map_err(|error| placed(error, position))?,
-    };
-    let result = inside(context, &|| entered.clone());
-    let left = context.call_native_fn_raw("__exit__", true, &mut [&mut resource]);
-    // What went wrong in the block is the news; leaving comes second.
-    let value = result?;
-    let _ = left.map_err(|error| placed(error, position))?;
-    Ok(value)
+/// Whether it only leads out of the block.
+fn jumps(error: &EvalAltResult) -> bool {
+    matches!(error, EvalAltResult::Return(..) | EvalAltResult::LoopBreak(..))
 }

@@ -47,7 +47,7 @@ impl Generator<'_, '_> {
         let values = self.given(Self::subject(chain, operands, value));
         self.call_native(accessors.get, &values, lent, out);
         self.release_all(&values, operands);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
     }
 
     /// Writes `new`, or what `op` makes of it. Where the value is of no native type: `otherwise`.
@@ -76,13 +76,14 @@ impl Generator<'_, '_> {
         self.call_native(set, &values, false, Place::Own(slot));
         self.release(Val::Any(Place::Own(slot)));
         self.release_all(&values, &[]);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
     }
 
     /// What an operator makes of what the getter gives.
     fn changed(&mut self, get: SiteId, subject: &[Val], (op, site): (Op, SiteId), new: Val) -> Val {
         let now = Place::Own(self.temporary());
-        let copies: Vec<Val> = subject.iter().enumerate().map(|(at, value)| self.copied(at, *value)).collect();
+        let copies: Vec<Val> =
+            subject.iter().enumerate().map(|(at, value)| self.copied(at, *value)).collect();
         let status = self.ask_native(get, &copies, false, now);
         self.release_all(&copies, &[]);
         let indexes = subject.len() > 1;
@@ -101,7 +102,7 @@ impl Generator<'_, '_> {
         self.helper(Helper::Forget, &[run]);
         let copy = self.copied(1, new);
         self.put(now, copy);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(read);
         self.update(now, op, new, site);

@@ -23,6 +23,7 @@ fn changes_nothing(node: &Node) -> bool {
             | Node::Set(..)
             | Node::Fragment(_)
             | Node::Each(_)
+            | Node::With(_)
             | Node::Native(..) => false,
             Node::Method(chain, ..) => matches!(chain.root, Root::Value(_)),
             _ => true,
@@ -106,7 +107,7 @@ impl Generator<'_, '_> {
         let site = self.site(site);
         let out = self.pointer(out);
         let status = self.asked(Helper::Evaluate, &[run, site, level, list, count, lent, out]);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         status
     }
 
@@ -147,12 +148,9 @@ impl Generator<'_, '_> {
             self.b.ins().brif(is_return, returned, &[], next, &[]);
             self.b.switch_to_block(returned);
             let (live, free) = (self.live.clone(), self.free.clone());
-            for _ in 0..self.handlers {
-                let run = self.run;
-                self.helper(Helper::EndHandler, &[run]);
-            }
+            self.get_out(0);
             self.give(Val::Any(out));
-            (self.live, self.free) = (live, free);
+            self.back_to(&live, &free);
             self.b.switch_to_block(next);
         }
         self.check(status);
@@ -203,7 +201,7 @@ impl Generator<'_, '_> {
         let site = self.site(site);
         let out = self.pointer(out);
         let status = self.asked(Helper::Native, &[run, site, level, list, count, lent, out]);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         status
     }
 

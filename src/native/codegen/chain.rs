@@ -184,13 +184,13 @@ impl Generator<'_, '_> {
             let (index, to) = (self.pointer(index), self.pointer(out));
             let found = self.asked(Helper::Character, &[from, index, to]);
             self.b.ins().brif(found, done, &[], slow, &[]);
-            (self.live, self.free) = (live.clone(), free.clone());
+            self.back_to(&live, &free);
         } else {
             self.b.ins().jump(slow, &[]);
         }
         self.b.switch_to_block(slow);
         self.evaluate(chain.site, &Self::seen(&start), out);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
         self.finish(start);
@@ -220,15 +220,16 @@ impl Generator<'_, '_> {
         }
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(other);
-        (self.live, self.free) = (live.clone(), free.clone());
-        if let Some(Accessors { get, set: Some(set) }) = chain.accessors.filter(|_| !self.is_constant(chain)) {
+        self.back_to(&live, &free);
+        if let Some(Accessors { get, set: Some(set) }) = chain.accessors.filter(|_| !self.is_constant(chain))
+        {
             self.set_native((chain, get, set), &start.operands, from, (op, value), slow);
             self.b.ins().jump(done, &[]);
         } else {
             self.b.ins().jump(slow, &[]);
         }
         self.b.switch_to_block(slow);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         let mut seen = Self::seen(&start);
         seen.push(value);
         let slot = self.temporary();
@@ -318,7 +319,7 @@ impl Generator<'_, '_> {
                 self.release(value);
             }
         }
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(slow);
         self.evaluate(chain.site, &Self::seen(&start), out);

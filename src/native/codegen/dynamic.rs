@@ -131,7 +131,7 @@ impl Generator<'_, '_> {
                 self.check(status);
             }
         }
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
     }
 
     /// `variable op= value`.
@@ -203,7 +203,7 @@ impl Generator<'_, '_> {
         let site = self.site(site);
         let status = self.asked(Helper::Update, &[run, site, level, to, from]);
         self.check(status);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
     }

@@ -50,7 +50,7 @@ impl Generator<'_, '_> {
             self.b.switch_to_block(wrong);
             let (live, free) = (self.live.clone(), self.free.clone());
             self.evaluate_always_fails(site, &[from, to]);
-            (self.live, self.free) = (live, free);
+            self.back_to(&live, &free);
             self.b.switch_to_block(next);
         }
         self.release(to);
@@ -182,7 +182,7 @@ impl Generator<'_, '_> {
         let value = self.evaluate_fragment(&each.whole, &[Val::Any(Place::Own(subject))]);
         self.deliver(outcome, value);
         self.b.ins().jump(ends, &[]);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
 
         self.b.switch_to_block(ours);
         let (head, turn, over) = (self.b.create_block(), self.b.create_block(), self.b.create_block());

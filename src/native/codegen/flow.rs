@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{Block, InstBuilder, Value};
 
 use super::value::{Place, Val};
-use super::{Generator, Loop, Outcome, Storage};
+use super::{Generator, Inside, Loop, Outcome, Storage};
 use crate::native::ir::Node;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
@@ -126,7 +126,7 @@ impl Generator<'_, '_> {
     pub fn enter(&mut self, kind: Type) -> (Outcome, Block, Block) {
         let result = self.outcome(kind);
         let (goes_on, ends) = (self.b.create_block(), self.b.create_block());
-        self.loops.push(Loop { goes_on, ends, result, live: self.live.len(), handlers: self.handlers });
+        self.loops.push(Loop { goes_on, ends, result, live: self.live.len(), inside: self.inside.len() });
         (result, goes_on, ends)
     }
 
@@ -190,14 +190,29 @@ impl Generator<'_, '_> {
     }
 
     /// Drops what was live on the way out of something.
-    fn unwind(&mut self, live: usize, handlers: usize) {
+    fn unwind(&mut self, live: usize, inside: usize) {
         let in_use: Vec<usize> = self.live.iter().skip(live).copied().collect();
         for slot in in_use {
             self.clear(Place::Own(slot));
         }
-        for _ in handlers..self.handlers {
-            let run = self.run;
-            self.helper(Helper::EndHandler, &[run]);
+        self.get_out(inside);
+    }
+
+    /// Leaves what was entered behind the first `inside`.
+    pub fn get_out(&mut self, inside: usize) {
+        for entered in self.inside[inside..].to_vec().into_iter().rev() {
+            match entered {
+                Inside::Handler => {
+                    let run = self.run;
+                    self.helper(Helper::EndHandler, &[run]);
+                }
+                Inside::With(fails) => {
+                    let failed = self.leave_it();
+                    let next = self.b.create_block();
+                    self.b.ins().brif(failed, fails, &[], next, &[]);
+                    self.b.switch_to_block(next);
+                }
+            }
         }
     }
 
@@ -207,17 +222,17 @@ impl Generator<'_, '_> {
             return value;
         }
         let Some(around) = self.loops.last() else { return value };
-        let (ends, outcome, live, handlers) = (around.ends, around.result, around.live, around.handlers);
+        let (ends, outcome, live, inside) = (around.ends, around.result, around.live, around.inside);
         self.deliver(outcome, value);
-        self.unwind(live, handlers);
+        self.unwind(live, inside);
         self.b.ins().jump(ends, &[]);
         self.unreachable()
     }
 
     pub fn next_turn(&mut self) -> Val {
         let Some(around) = self.loops.last() else { return Val::Never };
-        let (goes_on, live, handlers) = (around.goes_on, around.live, around.handlers);
-        self.unwind(live, handlers);
+        let (goes_on, live, inside) = (around.goes_on, around.live, around.inside);
+        self.unwind(live, inside);
         self.b.ins().jump(goes_on, &[]);
         self.unreachable()
     }
@@ -227,10 +242,7 @@ impl Generator<'_, '_> {
         if matches!(value, Val::Never) {
             return value;
         }
-        for _ in 0..self.handlers {
-            let run = self.run;
-            self.helper(Helper::EndHandler, &[run]);
-        }
+        self.get_out(0);
         self.give(value);
         self.unreachable()
     }

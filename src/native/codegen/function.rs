@@ -63,7 +63,7 @@ pub fn generate(
             free: Vec::new(),
             live: Vec::new(),
             loops: Vec::new(),
-            handlers: 0,
+            inside: Vec::new(),
             fails,
             returns,
         };
@@ -340,7 +340,7 @@ impl Generator<'_, '_> {
         let value = self.any_node(node);
         if matches!(value, Val::Never) {
             // What was in use on the way is dropped by whoever left.
-            (self.live, self.free) = (live, free);
+            self.back_to(&live, &free);
         }
         value
     }
@@ -376,6 +376,7 @@ impl Generator<'_, '_> {
             Node::Return(value) => self.return_value(value.as_deref()),
             Node::Throw(value, site) => self.throw(value.as_deref(), *site),
             Node::Try(body, caught, handler) => self.attempt(node, body, *caught, handler),
+            Node::With(with) => self.with(node, with),
             Node::Call(function, arguments, site) => self.call(*function, arguments, *site),
             Node::Native(name, arguments, site) => self.native(name, arguments, *site),
             Node::Get(chain) => self.get(chain),

@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
 
 use super::value::{Place, Val, flags};
-use super::{Generator, Storage};
+use super::{Generator, Inside, Storage};
 use crate::native::ir::Node;
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
@@ -121,7 +121,7 @@ impl Generator<'_, '_> {
         let handles = self.b.create_block();
         self.b.ins().brif(escapes, outer, &[], handles, &[]);
         self.b.switch_to_block(handles);
-        self.handlers += 1;
+        self.inside.push(Inside::Handler);
         self.fails = fails_again;
         match caught.map(|variable| self.storage[variable]) {
             Some(Storage::Slot(place)) => {
@@ -135,7 +135,7 @@ impl Generator<'_, '_> {
         if let Some(Storage::Slot(place)) = caught.map(|variable| self.storage[variable]) {
             self.clear(Place::Slot(place));
         }
-        self.handlers -= 1;
+        self.inside.pop();
         self.fails = outer;
         self.helper(Helper::EndHandler, &[run]);
         self.ended(outcome);

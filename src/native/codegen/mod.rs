@@ -23,6 +23,7 @@ mod standard;
 mod switch;
 mod truth;
 mod value;
+mod with;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -71,8 +72,17 @@ struct Loop {
     result: Outcome,
     /// How many temporaries were live before it.
     live: usize,
-    /// How many handlers of errors were entered before it.
-    handlers: usize,
+    /// How much was entered before it.
+    inside: usize,
+}
+
+/// What has to be left on the way out of a block.
+#[derive(Clone, Copy)]
+enum Inside {
+    /// A handler of errors.
+    Handler,
+    /// A resource, outside of which errors go to this block.
+    With(Block),
 }
 
 /// Where the value of a branch or a loop goes.
@@ -104,7 +114,7 @@ pub struct Generator<'a, 'f> {
     free: Vec<usize>,
     live: Vec<usize>,
     loops: Vec<Loop>,
-    handlers: usize,
+    inside: Vec<Inside>,
     /// Where errors go.
     fails: Block,
     /// Where the function's value goes.

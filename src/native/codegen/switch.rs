@@ -41,14 +41,14 @@ impl Generator<'_, '_> {
         self.b.ins().jump(switch.default.map_or(rest, |arm| arms[arm]), &[]);
         let (live, free) = (self.live.clone(), self.free.clone());
         for (block, arm) in arms.into_iter().zip(&switch.arms) {
-            (self.live, self.free) = (live.clone(), free.clone());
+            self.back_to(&live, &free);
             self.b.switch_to_block(block);
             self.release(subject);
             let value = self.node(arm);
             self.deliver(outcome, value);
             self.b.ins().jump(next, &[]);
         }
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         self.b.switch_to_block(rest);
         self.release(subject);
         self.ended(outcome);

@@ -36,7 +36,7 @@ impl Generator<'_, '_> {
                 self.check(failed);
                 let found = self.b.ins().ireduce(types::I8, found);
                 self.b.def_var(result, found);
-                (self.live, self.free) = (live, free);
+                self.back_to(&live, &free);
                 self.b.ins().jump(done, &[]);
                 self.b.switch_to_block(done);
                 self.release(value);
@@ -102,7 +102,7 @@ impl Generator<'_, '_> {
                     let (live, free) = (self.live.clone(), self.free.clone());
                     self.deliver(outcome, Val::Any(place));
                     self.b.ins().jump(done, &[]);
-                    (self.live, self.free) = (live, free);
+                    self.back_to(&live, &free);
                     self.b.switch_to_block(next);
                     if let Place::Own(slot) = place {
                         self.forget(slot);

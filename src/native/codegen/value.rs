@@ -100,6 +100,16 @@ impl Generator<'_, '_> {
         }
     }
 
+    /// The temporaries are in use as they were, for another way to the same place. Those that were made meanwhile and
+    /// ended are free.
+    pub fn back_to(&mut self, live: &[usize], free: &[usize]) {
+        let known = |slot: &usize| live.contains(slot) || free.contains(slot);
+        let made = self.live.iter().chain(&self.free).copied().filter(|slot| !known(slot));
+        let made: Vec<usize> = made.collect();
+        self.live = live.to_vec();
+        self.free = free.iter().copied().chain(made).collect();
+    }
+
     /// Ends a value.
     pub fn release(&mut self, value: Val) {
         if let Val::Any(Place::Own(slot)) = value {
@@ -258,7 +268,7 @@ impl Generator<'_, '_> {
         self.b.switch_to_block(quick);
         self.put(to, value);
         self.b.ins().jump(next, &[]);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         self.b.switch_to_block(slow);
         let from = self.boxed(value);
         let (to, pointer) = (self.pointer(to), self.pointer(from));

@@ -80,7 +80,7 @@ impl Lowering<'_> {
                 Node::Map(template, entries)
             }
             Expr::Index(..) | Expr::Dot(..) => return self.chain(expression),
-            Expr::Custom(..) => return self.fragment(expression),
+            Expr::Custom(custom, _) => return self.custom(expression, custom),
             Expr::ThisPtr(position) => match self.find(super::THIS) {
                 Some(variable) => Node::Read(variable),
                 None => return refuse("it uses `this`", *position),

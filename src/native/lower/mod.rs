@@ -8,6 +8,7 @@ mod chain;
 mod expression;
 mod fragment;
 mod statement;
+mod with;
 
 use std::collections::HashMap;
 

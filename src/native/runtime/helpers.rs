@@ -9,6 +9,7 @@ use super::arithmetic::{
 };
 use super::evaluate::{Ended, evaluate};
 use super::walking::{character, item, item_there, item_to_set, iterable, length, push};
+use super::with::{enter, leave};
 use super::{Run, attempt, native, operate, text};
 use crate::native::site::{Evaluated, Site, What};
 
@@ -75,6 +76,8 @@ helpers! {
     Map = new_map(Word Word Word Word Word);
     Throw = throw(Word Word Word);
     Caught = caught(Word Word Word) -> Word;
+    Enter = enter(Word Word Word Word Word) -> Word;
+    Leave = leave(Word Word) -> Word;
     EndHandler = end_handler(Word);
     FailedHandler = failed_handler(Word);
     ShiftLeft = shift_left(Word Word) -> Word;
@@ -221,21 +224,15 @@ extern "C" fn call_native(
     run: &mut Run,
     site: &Site,
     level: i64,
-    pointers: *const *mut Dynamic,
+    pointers: *mut *mut Dynamic,
     count: usize,
     lent: i64,
     out: *mut Dynamic,
 ) -> i64 {
-    // SAFETY: a list of so many values; all but the first are temporaries.
-    let places = unsafe { list(pointers, count) };
-    let mut rest: FnArgsVec<Dynamic> = FnArgsVec::new();
-    for place in places.iter().skip(1) {
-        // SAFETY: a temporary of the caller.
-        rest.push(std::mem::take(unsafe { value(*place) }));
-    }
-    // SAFETY: the first is a variable or an element, and no other points to it.
-    let first = places.first().map(|first| unsafe { value(*first) });
-    match native::call(run, level, site, first, &mut rest, lent != 0) {
+    // SAFETY: a list of so many values that the caller makes for this call, none of them twice: the first is a variable
+    // or an element, the others are temporaries.
+    let arguments = unsafe { std::slice::from_raw_parts_mut(pointers.cast::<&mut Dynamic>(), count) };
+    match native::call(run, level, site, arguments, lent != 0) {
         Ok(result) => {
             // SAFETY: the result's place is plain.
             unsafe { out.write(result.flatten()) };

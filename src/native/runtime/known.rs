@@ -55,7 +55,7 @@ pub fn call(
     level: i64,
     site: &Site,
     object: &mut Dynamic,
-    arguments: &mut [Dynamic],
+    arguments: &mut [&mut Dynamic],
 ) -> Option<Outcome> {
     if known == Known::Contains {
         let key = arguments[0].as_immutable_string_ref().ok()?;
@@ -68,25 +68,25 @@ pub fn call(
     let mut array = object.as_array_mut().ok()?;
     match known {
         Known::Push => {
-            array.push(std::mem::take(&mut arguments[0]));
+            array.push(std::mem::take(arguments[0]));
             Some(Ok(Dynamic::UNIT))
         }
         Known::Pop => Some(Ok(array.pop().unwrap_or_default())),
         Known::Shift => Some(Ok(if array.is_empty() { Dynamic::UNIT } else { array.remove(0) })),
-        Known::Sort => sort(run, level, &mut array, &arguments[0]),
-        Known::Map => over(run, level, site, "map", &array, &arguments[0], &mut |result, _, value| {
+        Known::Sort => sort(run, level, &mut array, arguments[0]),
+        Known::Map => over(run, level, site, "map", &array, arguments[0], &mut |result, _, value| {
             result.push(value);
         }),
         Known::Filter => {
-            over(run, level, site, "filter", &array, &arguments[0], &mut |result, item, value| {
+            over(run, level, site, "filter", &array, arguments[0], &mut |result, item, value| {
                 if value.as_bool().unwrap_or(false) {
                     result.push(item.clone());
                 }
             })
         }
         Known::Reduce => {
-            let start = std::mem::take(&mut arguments[1]);
-            reduce(run, level, site, &array, &arguments[0], start)
+            let start = std::mem::take(arguments[1]);
+            reduce(run, level, site, &array, arguments[0], start)
         }
         Known::Contains | Known::Min | Known::Max => None,
     }

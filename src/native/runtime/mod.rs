@@ -14,11 +14,15 @@ mod native;
 mod operate;
 mod text;
 mod walking;
+mod with;
 
 use rhai::{Caches, Engine, EvalAltResult, GlobalRuntimeState, ImmutableString, NativeCallContext};
 
+use crate::script::with::Entered;
+
 pub use helpers::{Helper, Part};
 pub use known::Known;
+pub use with::Entering;
 
 /// Where a run keeps the deepest level there may be.
 pub const DEEPEST: i32 = 0;
@@ -38,6 +42,8 @@ pub struct Run<'a> {
     /// The errors whose handlers run.
     #[allow(clippy::vec_box, reason = "errors come and go in boxes")]
     pub caught: Vec<Box<EvalAltResult>>,
+    /// The resources that were entered, the innermost last.
+    pub entered: Vec<Entered>,
     pub closures: &'a dyn Closures,
 }
 

@@ -22,15 +22,14 @@ pub fn call(
     run: &mut Run,
     level: i64,
     site: &Site,
-    first: Option<&mut Dynamic>,
-    rest: &mut [Dynamic],
+    arguments: &mut [&mut Dynamic],
     lent: bool,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let What::Native(name, style, evaluated) = &site.what else {
         return Err(format!("no function stands at {}", site.position).into());
     };
-    let Some(first) = first else {
-        return call_found(run, level, site, (name, evaluated), None, rest, lent, false);
+    let Some((first, rest)) = arguments.split_first_mut() else {
+        return call_found(run, level, site, (name, evaluated), arguments, lent, false);
     };
     let is_method = *style == Style::Method;
     let own_method = if is_method { own_method(first, name) } else { None };
@@ -42,9 +41,9 @@ pub fn call(
         && (site.defined || own_method.is_some())
     {
         let function = own_method.flatten().unwrap_or_else(|| name.clone());
-        let arguments: FnArgsVec<&Dynamic> = rest.iter().collect();
+        let given: FnArgsVec<&Dynamic> = rest.iter().map(|argument| &**argument).collect();
         let closures = run.closures;
-        if let Some(result) = closures.enter(run, level + 1, &function, Some(first), &arguments) {
+        if let Some(result) = closures.enter(run, level + 1, &function, Some(first), &given) {
             return result.map_err(|error| enter::in_call(run, &function, site.position, error));
         }
     }
@@ -54,7 +53,7 @@ pub fn call(
     {
         return result;
     }
-    call_found(run, level, site, (name, evaluated), Some(first), rest, lent, special)
+    call_found(run, level, site, (name, evaluated), arguments, lent, special)
 }
 
 /// A function that a map holds under a method's name: some if there is one, with its name if it has no arguments of
@@ -65,50 +64,42 @@ fn own_method(object: &Dynamic, name: &str) -> Option<Option<ImmutableString>> {
     Some((!function.is_curried()).then(|| function.fn_name().into()))
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a call consists of")]
 fn call_found(
     run: &mut Run,
     level: i64,
     site: &Site,
     (name, evaluated): (&str, &Evaluated),
-    first: Option<&mut Dynamic>,
-    rest: &mut [Dynamic],
+    arguments: &mut [&mut Dynamic],
     lent: bool,
     special: bool,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     if !special {
-        let count = usize::from(first.is_some()) + rest.len();
         let found = site.resolved(|one| {
-            let mut types = one.types.iter();
-            one.types.len() == count
-                && first.as_deref().is_none_or(|first| types.next() == Some(&first.type_id()))
-                && types.zip(rest.iter()).all(|(kind, value)| *kind == value.type_id())
+            one.types.len() == arguments.len()
+                && one.types.iter().zip(arguments.iter()).all(|(kind, value)| *kind == value.type_id())
         });
         if let Some(found) = found {
-            return invoke(run, level, site, (name, found), first, rest);
+            return invoke(run, level, site, (name, found), arguments);
         }
     }
     let search = !special && site.misses.get() < PATIENCE && !PRINT.contains(&name);
-    by_engine(run, level, site, evaluated, first, rest, lent, search)
+    by_engine(run, level, site, evaluated, arguments, lent, search)
 }
 
-#[allow(clippy::too_many_arguments, reason = "what a call consists of")]
 fn by_engine(
     run: &mut Run,
     level: i64,
     site: &Site,
     evaluated: &Evaluated,
-    first: Option<&mut Dynamic>,
-    rest: &mut [Dynamic],
+    arguments: &mut [&mut Dynamic],
     lent: bool,
     search: bool,
 ) -> Result<Dynamic, Box<EvalAltResult>> {
-    let mut values: Vec<Dynamic> = Vec::with_capacity(rest.len() + 1);
-    let mut first = first;
-    if let Some(first) = first.as_deref_mut() {
-        values.push(if lent { first.clone() } else { std::mem::take(first) });
-    }
-    values.extend(rest.iter_mut().map(std::mem::take));
+    let given = |(at, argument): (usize, &mut &mut Dynamic)| match at {
+        0 if lent => argument.clone(),
+        _ => std::mem::take(*argument),
+    };
+    let mut values: Vec<Dynamic> = arguments.iter_mut().enumerate().map(given).collect();
     let types: Vec<TypeId> = values.iter().map(Dynamic::type_id).collect();
     let mut caches = Caches::new();
     if search {
@@ -117,10 +108,8 @@ fn by_engine(
     }
     let own = search.then_some(&mut caches);
     let result = evaluate(run, level, evaluated, &mut values, own).result();
-    if let Some(first) = first
-        && !lent
-    {
-        *first = std::mem::take(&mut values[0]);
+    if let (Some(first), Some(value), false) = (arguments.first_mut(), values.first_mut(), lent) {
+        **first = std::mem::take(value);
     }
     if search {
         let mut found = caches.fn_resolution_cache_mut().dict.values();
@@ -149,32 +138,39 @@ fn invoke(
     level: i64,
     site: &Site,
     (name, found): (&str, &Resolved),
-    first: Option<&mut Dynamic>,
-    rest: &mut [Dynamic],
+    arguments: &mut [&mut Dynamic],
 ) -> Result<Dynamic, Box<EvalAltResult>> {
     let Resolved { function, source, .. } = found;
-    let by_reference = function.is_method();
+    if !function.is_method()
+        && let Some((first, rest)) = arguments.split_first_mut()
+    {
+        // It may use its first argument up, which is a variable.
+        let mut copy = first.clone();
+        let mut given: FnArgsVec<&mut Dynamic> = FnArgsVec::new();
+        given.push(&mut copy);
+        given.extend(rest.iter_mut().map(|argument| &mut **argument));
+        return perform(run, level, site, (name, function, source.as_deref()), &mut given);
+    }
+    perform(run, level, site, (name, function, source.as_deref()), arguments)
+}
+
+fn perform(
+    run: &mut Run,
+    level: i64,
+    site: &Site,
+    (name, function, source): (&str, &RhaiFunc, Option<&str>),
+    arguments: &mut [&mut Dynamic],
+) -> Result<Dynamic, Box<EvalAltResult>> {
     let context = function.has_context().then(|| {
         let engine = run.engine;
         // The engine counts the call as a level.
         let global = &*run.global(level + 1);
-        NativeCallContext::new_with_all_fields(engine, name, source.as_deref(), global, site.position)
+        NativeCallContext::new_with_all_fields(engine, name, source, global, site.position)
     });
-    let mut copy;
-    let mut arguments: FnArgsVec<&mut Dynamic> = FnArgsVec::new();
-    if let Some(first) = first {
-        arguments.push(if by_reference {
-            first
-        } else {
-            copy = first.clone();
-            &mut copy
-        });
-    }
-    arguments.extend(rest.iter_mut());
     let result = match function {
-        RhaiFunc::Plugin { func } => func.call(context, &mut arguments),
-        RhaiFunc::StaticPlugin { func } => func.call(context, &mut arguments),
-        RhaiFunc::Pure { func, .. } | RhaiFunc::Method { func, .. } => func(context, &mut arguments),
+        RhaiFunc::Plugin { func } => func.call(context, arguments),
+        RhaiFunc::StaticPlugin { func } => func.call(context, arguments),
+        RhaiFunc::Pure { func, .. } | RhaiFunc::Method { func, .. } => func(context, arguments),
         _ => Err(format!("`{name}` is no native function").into()),
     };
     result.map_err(|mut error| {

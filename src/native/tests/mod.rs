@@ -3,6 +3,7 @@
 mod numbers;
 mod types;
 mod values;
+mod with;
 
 use rhai::Dynamic;
 

@@ -29,7 +29,9 @@ impl Cells {
 
     fn set(&self, index: i64, new: i64) -> Result<(), Box<EvalAltResult>> {
         self.log(format!("set {index} to {new}"));
-        match usize::try_from(index).ok().and_then(|at| self.0.borrow_mut().0.get_mut(at).map(|cell| *cell = new))
+        match usize::try_from(index)
+            .ok()
+            .and_then(|at| self.0.borrow_mut().0.get_mut(at).map(|cell| *cell = new))
         {
             Some(()) => Ok(()),
             None => Err(format!("there is no cell {index} for {new}").into()),

@@ -6,31 +6,19 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use rhai::{Dynamic, EvalContext, Position};
+use rhai::Dynamic;
 
-use crate::script::raise::{Raise, RhaiResult, placed};
+use crate::script::raise::Raise;
 
-/// Where the resource is.
-pub enum Resource<'a> {
-    /// A variable of the scope has it.
-    Variable(&'a str),
-    /// Here.
-    Value(&'a Dynamic),
-}
+/// What is done with values of one type. All but `has_lock` get a copy of the resource, which `enter` gives.
+trait Door {
+    /// Enters. It may wait: nobody is to find the variable in use meanwhile, so it is a copy that is entered.
+    fn enter(&self, resource: &Dynamic) -> Option<Result<Dynamic, Raise>>;
 
-/// The block. It is given what makes the value that `as` names.
-pub type Inside<'a> = dyn FnMut(&mut EvalContext, &dyn Fn() -> Dynamic) -> RhaiResult + 'a;
+    /// What `as` names.
+    fn value(&self, entered: &Dynamic) -> Dynamic;
 
-/// See the head of this file.
-pub trait Door {
-    /// Enters, runs the block, and leaves.
-    fn within(
-        &self,
-        context: &mut EvalContext,
-        resource: &Resource,
-        position: Position,
-        inside: &mut Inside,
-    ) -> RhaiResult;
+    fn leave(&self, entered: &Dynamic) -> Result<(), Raise>;
 
     /// Whether the value has a lock that entering acquires, and `get_lock()` gives.
     fn has_lock(&self, resource: &Dynamic) -> bool;
@@ -79,27 +67,18 @@ where
     V: Fn(&T) -> Dynamic,
     L: Fn(&T) -> Result<(), Raise>,
 {
-    fn within(
-        &self,
-        context: &mut EvalContext,
-        resource: &Resource,
-        position: Position,
-        inside: &mut Inside,
-    ) -> RhaiResult {
-        let value = match resource {
-            Resource::Variable(name) => context.scope().get(name),
-            Resource::Value(value) => Some(*value),
-        };
-        // A copy, as entering may wait: nobody is to find the variable in use meanwhile.
-        let copy = value.and_then(|value| value.read_lock::<T>().map(|resource| resource.clone()));
-        let Some(resource) = copy else { return Ok(Dynamic::UNIT) };
-        (self.enter)(&resource).map_err(|error| placed(error, position))?;
-        let result = inside(context, &|| (self.value)(&resource));
-        let left = (self.leave)(&resource);
-        // What went wrong in the block is the news; leaving comes second.
-        let value = result?;
-        left.map_err(|error| placed(error, position))?;
-        Ok(value)
+    fn enter(&self, resource: &Dynamic) -> Option<Result<Dynamic, Raise>> {
+        let copy = resource.flatten_clone();
+        let entered = (self.enter)(&*copy.read_lock::<T>()?);
+        Some(entered.map(|()| copy))
+    }
+
+    fn value(&self, entered: &Dynamic) -> Dynamic {
+        entered.read_lock::<T>().map_or(Dynamic::UNIT, |resource| (self.value)(&resource))
+    }
+
+    fn leave(&self, entered: &Dynamic) -> Result<(), Raise> {
+        entered.read_lock::<T>().map_or(Ok(()), |resource| (self.leave)(&resource))
     }
 
     fn has_lock(&self, resource: &Dynamic) -> bool {
@@ -112,10 +91,36 @@ thread_local! {
     static DOORS: RefCell<Vec<(TypeId, Rc<dyn Door>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The door of a value's type.
-pub fn of(resource: &Dynamic) -> Option<Rc<dyn Door>> {
+/// A resource that was entered through its type's door.
+pub struct Opened {
+    door: Rc<dyn Door>,
+    resource: Dynamic,
+}
+
+impl Opened {
+    /// What `as` names.
+    pub fn value(&self) -> Dynamic {
+        self.door.value(&self.resource)
+    }
+
+    /// Leaves it.
+    ///
+    /// # Errors
+    /// What leaving raises.
+    pub fn leave(&self) -> Result<(), Raise> {
+        self.door.leave(&self.resource)
+    }
+}
+
+/// Enters a value, or, with `lock_of`, what its `get_lock()` gives. `None` if its type has no door for that.
+pub fn enter(resource: &Dynamic, lock_of: bool) -> Option<Result<Opened, Raise>> {
     let wanted = resource.type_id();
-    DOORS.with_borrow(|doors| {
+    let door = DOORS.with_borrow(|doors| {
         doors.iter().find(|(known, _)| *known == wanted).map(|(_, door)| Rc::clone(door))
-    })
+    })?;
+    if lock_of && !door.has_lock(resource) {
+        return None;
+    }
+    let entered = door.enter(resource)?;
+    Some(entered.map(|resource| Opened { door, resource }))
 }

@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use rhai::{
     AST, ASTNode, CustomExpr, Dynamic, Engine, EvalContext, Expr, Expression, INT, ImmutableString,
-    ParseError, Position, Stmt, StmtBlock,
+    ParseError, Stmt, StmtBlock,
 };
 
 use super::step::{Assignment, Undone};
@@ -74,8 +74,6 @@ pub fn find(number: &Dynamic) -> Option<Rc<Short>> {
 /// See the head of this file.
 pub struct Short {
     resource: Option<Resource>,
-    /// Where the resource stands in the text.
-    pub position: Position,
     statements: Vec<Statement>,
 }
 
@@ -113,8 +111,7 @@ impl Short {
             });
             each.collect()
         };
-        let position = resource.start_position();
-        Some(Self { resource: Resource::of(resource, functions), position, statements })
+        Some(Self { resource: Resource::of(resource, functions), statements })
     }
 
     /// The resource, if there is a short way to it.
