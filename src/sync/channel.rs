@@ -1,7 +1,7 @@
 //! Messages between processes: many producers, many consumers, bounded or not.
 //!
 //! ```text
-//! head ->[chunk]->[chunk]-> tail        put: messages ever put      taken: messages ever taken
+//! taken ->[chunk]->[chunk]-> put        two cursors: a place and a count each
 //! ```
 //!
 //! Invariants
@@ -9,8 +9,9 @@
 //!    takes its block and bundle out of the producer's hand.
 //! 2. A message leaves in one commit, which also puts its block and bundle into the consumer's hand: a
 //!    message is delivered once, and only what a killed consumer had already taken is lost.
-//! 3. `put - taken` messages are there. When none is left, both ends go back to the start of their
-//!    chunk, so a channel that keeps up stays in a few warm cache lines.
+//! 3. As many messages are there as the counts of `put` and `taken` differ. If none is there when a chunk is
+//!    full, both cursors go back to its start: a channel that keeps up needs no other. All else that an end moves
+//!    by a message is its cursor, one word, so its commit needs no record.
 //! 4. A chunk that was read to its end is kept as the spare, or freed if there is one.
 //! 5. A *claim* is a word that names what a worker works at: it is filled in the commit that takes the
 //!    task and changed in the commit that puts a result, so a dead worker's claim says what is lost.
@@ -20,7 +21,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::chunk::{self, FIRST, START};
+use super::chunk::{self, FIRST};
 use super::wait::{Counted, GaveUp, WaitPoint};
 use super::watch::Watched;
 use crate::arena::blocks::{Block, OutOfMemory, Use};
@@ -30,25 +31,24 @@ use crate::arena::handle::{Handle, Kind, Object, on_destroy};
 use crate::arena::segment::at;
 use crate::arena::table::{Waiting, waiting_for};
 use crate::sys::clock::Deadline;
+use cursor::{Cursor, between};
 
 #[repr(C)]
 struct Layout {
     object: Object,
+    // What a message changes stands together: a cache line has to go from hand to hand for each.
+    taken: Cursor,
+    put: Cursor,
     head_chunk: AtomicU64,
-    head: AtomicU64,
-    taken: AtomicU64,
     tail_chunk: AtomicU64,
-    tail: AtomicU64,
-    put: AtomicU64,
+    items: WaitPoint,
     spare: AtomicU64,
     /// Messages it may hold; 0 is no limit.
     limit: AtomicU64,
     closed: AtomicU64,
-    items: WaitPoint,
-    room: WaitPoint,
     /// Messages that have to be there before who sleeps for them is woken.
     enough: AtomicU64,
-    // What follows is on a cache line of its own, which each message only reads.
+    room: WaitPoint,
     /// Bytes it may hold; 0 is no limit. A message that has no room even alone is put all the same, and its
     /// producer waits until it is taken.
     capacity: AtomicU64,
@@ -121,6 +121,13 @@ impl Message {
     }
 }
 
+impl Layout {
+    /// Whether no message is there. Under the guard.
+    fn is_empty(&self) -> bool {
+        self.put.load().count == self.taken.load().count
+    }
+}
+
 /// Registers the destructor; called once by every process.
 pub fn register() {
     on_destroy(Kind::Queue, take::everything);
@@ -162,8 +169,6 @@ impl Channel {
             for word in [
                 &layout.head_chunk,
                 &layout.tail_chunk,
-                &layout.put,
-                &layout.taken,
                 &layout.spare,
                 &layout.closed,
                 &layout.done,
@@ -171,8 +176,8 @@ impl Channel {
             ] {
                 word.store(0, Ordering::Relaxed);
             }
-            layout.head.store(START, Ordering::Relaxed);
-            layout.tail.store(START, Ordering::Relaxed);
+            layout.taken.reset();
+            layout.put.reset();
             layout.limit.store(shape.limit, Ordering::Relaxed);
             layout.capacity.store(shape.capacity, Ordering::Relaxed);
             layout.flavor.store(shape.flavor, Ordering::Relaxed);
@@ -214,8 +219,8 @@ impl Channel {
     pub fn len(&self) -> u64 {
         let layout = self.layout();
         // Taken first: it never overtakes what was put.
-        let taken = layout.taken.load(Ordering::Acquire);
-        layout.put.load(Ordering::Acquire).saturating_sub(taken)
+        let taken = layout.taken.load().count;
+        between(taken, layout.put.load().count)
     }
 
     /// Whether no message is there now.
@@ -262,7 +267,7 @@ impl Channel {
         buffer.clear();
         loop {
             let held = layout.object.guard.lock();
-            if layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed) {
+            if layout.is_empty() {
                 if layout.closed.load(Ordering::Relaxed) != 0 {
                     return Err(TakeError::Closed);
                 }
@@ -301,7 +306,7 @@ impl Channel {
         buffer.clear();
         loop {
             let held = layout.object.guard.lock();
-            if layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed) {
+            if layout.is_empty() {
                 return None;
             }
             let Some(message) = take::one(layout, &held, buffer, None) else {
@@ -332,8 +337,7 @@ impl Channel {
         let layout = self.layout();
         let _held = layout.object.guard.lock();
         layout.enough.store(enough, Ordering::Relaxed);
-        (layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed))
-            .then(|| Counted { point: &layout.items, ticket: layout.items.enter() })
+        layout.is_empty().then(|| Counted { point: &layout.items, ticket: layout.items.enter() })
     }
 }
 
@@ -342,8 +346,7 @@ impl Watched for Channel {
     fn look(&self) -> bool {
         let layout = self.layout();
         let _held = layout.object.guard.lock();
-        let ready = layout.put.load(Ordering::Relaxed) != layout.taken.load(Ordering::Relaxed)
-            || layout.closed.load(Ordering::Relaxed) != 0;
+        let ready = !layout.is_empty() || layout.closed.load(Ordering::Relaxed) != 0;
         if !ready {
             layout.items.watch();
         }
@@ -355,6 +358,7 @@ impl Watched for Channel {
     }
 }
 
+mod cursor;
 mod put;
 mod take;
 mod work;

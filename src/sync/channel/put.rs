@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cursor::{Position, between};
 use super::{Channel, PutError};
 use crate::arena::blocks::{self, Block, Use};
 use crate::arena::bundle::Bundle;
@@ -69,9 +70,10 @@ impl Channel {
             if layout.closed.load(Ordering::Relaxed) != 0 {
                 return Err(PutError::Closed);
             }
-            let put = layout.put.load(Ordering::Relaxed);
+            let put = layout.put.load();
+            let taken = layout.taken.load();
             let limit = layout.limit.load(Ordering::Relaxed);
-            let there = put - layout.taken.load(Ordering::Relaxed);
+            let there = between(taken.count, put.count);
             let capacity = layout.capacity.load(Ordering::Relaxed);
             let crowded = capacity != 0 && there != 0 && self.bytes() + size > capacity;
             if limit != 0 && there >= limit || crowded {
@@ -86,18 +88,21 @@ impl Channel {
             let bundle_hand = bundle.as_ref().map_or(nowhere(), Bundle::hand);
             let block_hand = block.as_ref().map_or(nowhere(), Block::hand);
             let tail_chunk = layout.tail_chunk.load(Ordering::Relaxed);
-            let tail = layout.tail.load(Ordering::Relaxed);
             // Room for the entry and for the head of 0 that may have to follow.
-            if tail + size + 8 <= blocks::capacity(tail_chunk) {
-                chunk::write(tail_chunk, tail, length, message, bundle_at, block_at);
-                let visible = [(&layout.tail, tail + size), (&layout.put, put + 1)];
-                if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim.0, nowhere()) {
-                    held.commit(visible);
+            let fits = |at: u64| at + size + 8 <= blocks::capacity(tail_chunk);
+            let start = if fits(put.at) || there != 0 { put.at } else { START };
+            if fits(start) {
+                chunk::write(tail_chunk, start, length, message, bundle_at, block_at);
+                let visible = layout.put.to(put.next(start + size));
+                if start != put.at {
+                    let back = layout.taken.to(Position { at: START, ..taken });
+                    held.commit([back, visible, (bundle_hand, 0), (block_hand, 0), claim]);
+                } else if bundle_at == 0 && block_at == 0 && std::ptr::eq(claim.0, nowhere()) {
+                    held.commit([visible]);
                 } else {
-                    let [tail, put] = visible;
-                    held.commit([tail, put, (bundle_hand, 0), (block_hand, 0), claim]);
+                    held.commit([visible, (bundle_hand, 0), (block_hand, 0), claim]);
                 }
-                break (self.news(there + 1), put);
+                break (self.news(there + 1), put.count);
             }
             let spare = layout.spare.load(Ordering::Relaxed);
             let (next, source) = match &fresh {
@@ -111,12 +116,11 @@ impl Channel {
             };
             chunk::next(next).store(0, Ordering::Relaxed);
             chunk::write(next, START, length, message, bundle_at, block_at);
-            chunk::write_end(tail_chunk, tail);
+            chunk::write_end(tail_chunk, put.at);
             held.commit([
                 (chunk::next(tail_chunk), next),
                 (&layout.tail_chunk, next),
-                (&layout.tail, START + size),
-                (&layout.put, put + 1),
+                layout.put.to(put.next(START + size)),
                 (source, 0),
                 (bundle_hand, 0),
                 (block_hand, 0),
@@ -127,7 +131,7 @@ impl Channel {
             {
                 chunk.published();
             }
-            break (self.news(there + 1), put);
+            break (self.news(there + 1), put.count);
         };
         if let Some(bundle) = bundle {
             bundle.published();
@@ -161,7 +165,8 @@ impl Channel {
         let layout = self.layout();
         loop {
             let held = layout.object.guard.lock();
-            if layout.taken.load(Ordering::Relaxed) > number {
+            // Those from it on are more than are there.
+            if between(number, layout.put.load().count) > self.len() {
                 return Ok(());
             }
             if layout.closed.load(Ordering::Relaxed) != 0 {
@@ -179,8 +184,8 @@ impl Channel {
         let layout = self.layout();
         let (mut chunk, last) =
             (layout.head_chunk.load(Ordering::Relaxed), layout.tail_chunk.load(Ordering::Relaxed));
-        let mut bytes = layout.tail.load(Ordering::Relaxed);
-        let mut start = layout.head.load(Ordering::Relaxed);
+        let mut bytes = layout.put.load().at;
+        let mut start = layout.taken.load().at;
         // A capacity is less than a few chunks, so there are few.
         while chunk != last && chunk != 0 {
             bytes += blocks::capacity(chunk) - start;

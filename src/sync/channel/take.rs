@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::cursor::Position;
 use super::{Layout, Message, layout};
 use crate::arena::blocks::{self, Block};
 use crate::arena::bundle::Bundle;
@@ -21,23 +22,21 @@ pub(super) fn one(
     claim: Option<&AtomicU64>,
 ) -> Option<Message> {
     let chunk = layout.head_chunk.load(Ordering::Relaxed);
-    let entry = chunk::read(chunk, layout.head.load(Ordering::Relaxed))?;
-    let taken = layout.taken.load(Ordering::Relaxed) + 1;
-    let tail = layout.tail.load(Ordering::Relaxed);
-    let emptied = taken == layout.put.load(Ordering::Relaxed);
-    let (head, tail) = if emptied { (START, START) } else { (entry.end, tail) };
+    let taken = layout.taken.load();
+    let entry = chunk::read(chunk, taken.at)?;
+    let gone = layout.taken.to(taken.next(entry.end));
     if entry.block == 0 {
         buffer.extend_from_slice(entry.inline());
     }
     let Some(claim) = claim else {
         if entry.block == 0 && entry.bundle == 0 {
-            held.commit([(&layout.head, head), (&layout.tail, tail), (&layout.taken, taken)]);
+            held.commit([gone]);
             return Some(Message { block: None, bundle: None });
         }
-        return Some(with_hands(layout, held, entry, [head, tail, taken], (nowhere(), 0)));
+        return Some(with_hands(held, entry, gone, (nowhere(), 0)));
     };
     let name = if entry.block == 0 { number(buffer) } else { number(block_bytes(entry.block)) };
-    Some(with_hands(layout, held, entry, [head, tail, taken], (claim, name)))
+    Some(with_hands(held, entry, gone, (claim, name)))
 }
 
 /// Takes messages from the head on, as long as each lies there as plain bytes, to be found one after another in
@@ -50,39 +49,31 @@ pub(super) fn row(
     most: usize,
 ) {
     let chunk = layout.head_chunk.load(Ordering::Relaxed);
-    let mut head = layout.head.load(Ordering::Relaxed);
-    let (mut taken, put) = (layout.taken.load(Ordering::Relaxed), layout.put.load(Ordering::Relaxed));
-    while taken < put && ends.len() < most && buffer.len() < ROW {
-        let Some(entry) = chunk::read(chunk, head) else { break };
+    let (mut taken, put) = (layout.taken.load(), layout.put.load().count);
+    while taken.count != put && ends.len() < most && buffer.len() < ROW {
+        let Some(entry) = chunk::read(chunk, taken.at) else { break };
         if entry.block != 0 || entry.bundle != 0 {
             break;
         }
         buffer.extend_from_slice(entry.inline());
         ends.push(buffer.len());
-        head = entry.end;
-        taken += 1;
+        taken = taken.next(entry.end);
     }
     if !ends.is_empty() {
-        let tail = layout.tail.load(Ordering::Relaxed);
-        let (head, tail) = if taken == put { (START, START) } else { (head, tail) };
-        held.commit([(&layout.head, head), (&layout.tail, tail), (&layout.taken, taken)]);
+        held.commit([layout.taken.to(taken)]);
     }
 }
 
 fn with_hands(
-    layout: &Layout,
     held: &Held<'_>,
     entry: chunk::Entry,
-    to: [u64; 3],
+    gone: (&AtomicU64, u64),
     claim: (&AtomicU64, u64),
 ) -> Message {
-    let [head, tail, taken] = to;
     let block_hand = (entry.block != 0).then(Hand::free);
     let bundle_hand = (entry.bundle != 0).then(Hand::free);
     held.commit([
-        (&layout.head, head),
-        (&layout.tail, tail),
-        (&layout.taken, taken),
+        gone,
         (block_hand.as_ref().map_or(nowhere(), Hand::word), entry.block | hand::BYTES),
         (bundle_hand.as_ref().map_or(nowhere(), Hand::word), entry.bundle | hand::BUNDLE),
         claim,
@@ -108,11 +99,12 @@ pub(super) fn next_chunk(layout: &Layout, held: Held<'_>) {
     let old = layout.head_chunk.load(Ordering::Relaxed);
     let next = chunk::next(old).load(Ordering::Relaxed);
     let keep = layout.spare.load(Ordering::Relaxed) == 0 && blocks::capacity(old) >= LATER - 16;
+    let start = layout.taken.to(Position { at: START, ..layout.taken.load() });
     if keep {
-        held.commit([(&layout.head_chunk, next), (&layout.head, START), (&layout.spare, old)]);
+        held.commit([(&layout.head_chunk, next), start, (&layout.spare, old)]);
     } else {
         let hand = Hand::free();
-        held.commit([(&layout.head_chunk, next), (&layout.head, START), (hand.word(), old | hand::BYTES)]);
+        held.commit([(&layout.head_chunk, next), start, (hand.word(), old | hand::BYTES)]);
         drop(held);
         drop(Block::in_hand(old, hand));
     }
@@ -124,7 +116,7 @@ pub(super) fn everything(offset: u64) {
     let mut buffer = Vec::new();
     while layout.head_chunk.load(Ordering::Relaxed) != 0 {
         let held = layout.object.guard.lock();
-        if layout.put.load(Ordering::Relaxed) == layout.taken.load(Ordering::Relaxed) {
+        if layout.is_empty() {
             let hand = Hand::free();
             let last = layout.head_chunk.load(Ordering::Relaxed);
             held.commit([(&layout.head_chunk, 0), (hand.word(), last | hand::BYTES)]);

@@ -3,23 +3,30 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Channel, TakeError};
+use super::cursor::between;
+use super::{Channel, Layout, TakeError};
 use crate::arena::table::{Waiting, waiting_for};
 use crate::sync::wait::GaveUp;
 use crate::sys::clock::Deadline;
+
+impl Layout {
+    /// Messages whose work is not done. Under the guard.
+    fn unfinished(&self) -> u64 {
+        between(self.done.load(Ordering::Relaxed), self.put.load().count)
+    }
+}
 
 impl Channel {
     /// The work of one message is done; `false` if no message is unfinished.
     pub fn task_done(&self) -> bool {
         let layout = self.layout();
         let held = layout.object.guard.lock();
-        let done = layout.done.load(Ordering::Relaxed) + 1;
-        let put = layout.put.load(Ordering::Relaxed);
-        if done > put {
+        let unfinished = layout.unfinished();
+        if unfinished == 0 {
             return false;
         }
-        held.commit([(&layout.done, done)]);
-        if done == put {
+        held.commit([(&layout.done, layout.done.load(Ordering::Relaxed) + 1)]);
+        if unfinished == 1 {
             let wakeup = layout.idle.changed_for_all();
             drop(held);
             wakeup.send();
@@ -35,7 +42,7 @@ impl Channel {
         let layout = self.layout();
         loop {
             let held = layout.object.guard.lock();
-            if layout.done.load(Ordering::Relaxed) == layout.put.load(Ordering::Relaxed) {
+            if layout.unfinished() == 0 {
                 return Ok(true);
             }
             let ticket = layout.idle.enter();
@@ -56,7 +63,7 @@ impl Channel {
         while !matches!(self.take(&mut buffer, now), Err(TakeError::Closed)) {}
         let layout = self.layout();
         let held = layout.object.guard.lock();
-        held.commit([(&layout.done, layout.put.load(Ordering::Relaxed))]);
+        held.commit([(&layout.done, layout.put.load().count)]);
         let wakeup = layout.idle.changed_for_all();
         drop(held);
         wakeup.send();
