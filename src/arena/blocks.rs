@@ -69,6 +69,8 @@ pub struct Block {
     hand: Hand,
     usage: Use,
     fresh: bool,
+    /// Its pages are not there: they never were, or were given back.
+    cold: bool,
 }
 
 impl Block {
@@ -109,7 +111,7 @@ impl Block {
                 (&header.warm, warm),
                 (hand.word(), offset | tag),
             ]);
-            return Ok(Self { offset, hand, usage, fresh: false });
+            return Ok(Self { offset, hand, usage, fresh: false, cold: index == 1 });
         }
         let start = header.top.load(Ordering::Relaxed);
         let end = start + bytes;
@@ -125,12 +127,12 @@ impl Block {
         let offset = start + HEAD;
         head(offset).class.store(class as u32, Ordering::Relaxed);
         held.commit([(&header.top, end), (&header.used, used), (hand.word(), offset | tag)]);
-        Ok(Self { offset, hand, usage, fresh: true })
+        Ok(Self { offset, hand, usage, fresh: true, cold: true })
     }
 
     /// The published block at `offset`, which a commit has just put into `hand` as plain bytes.
     pub fn in_hand(offset: u64, hand: Hand) -> Self {
-        Self { offset, hand, usage: Use::Bytes, fresh: false }
+        Self { offset, hand, usage: Use::Bytes, fresh: false, cold: false }
     }
 
     /// Where it is.
@@ -146,6 +148,18 @@ impl Block {
     /// Whether its memory was never used before (and is zero).
     pub fn is_fresh(&self) -> bool {
         self.fresh
+    }
+
+    /// Puts `bytes` at `position`, as far as there is room for them.
+    pub fn write(&mut self, position: usize, bytes: &[u8]) {
+        let cold = self.cold && bytes.len() as u64 >= PUNCHED;
+        let offset = self.offset as usize + position;
+        let Some(place) = self.bytes_mut().get_mut(position..position.saturating_add(bytes.len())) else {
+            return;
+        };
+        if !cold || memory().write(bytes, offset).is_err() {
+            place.copy_from_slice(bytes);
+        }
     }
 
     /// Its bytes, for this process alone.

@@ -49,6 +49,21 @@ impl Parcel {
     /// # Errors
     /// [`OutOfMemory`].
     pub fn of_kind(kind: Kind, bytes: &[u8], references: &[u64]) -> Result<Self, OutOfMemory> {
+        let mut block = Block::new(bytes.len() as u64, Use::Bytes)?;
+        block.write(0, bytes);
+        Self::of_block(kind, block, bytes.len(), references)
+    }
+
+    /// As [`Parcel::of_kind`]: its bytes are the first `length` of `block`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`].
+    pub fn of_block(
+        kind: Kind,
+        block: Block,
+        length: usize,
+        references: &[u64],
+    ) -> Result<Self, OutOfMemory> {
         let handle = Handle::create(kind, size_of::<Layout>(), |place| {
             // SAFETY: memory of that size in this process's hand; the fields are atomics.
             let layout: &Layout = unsafe { &*place.cast() };
@@ -57,15 +72,11 @@ impl Parcel {
             }
         })?;
         let layout = layout(handle.offset());
-        let mut block = Block::new(bytes.len() as u64, Use::Bytes)?;
-        if let Some(place) = block.bytes_mut().get_mut(..bytes.len()) {
-            place.copy_from_slice(bytes);
-        }
         {
             let held = layout.object.guard.lock();
             held.commit([
                 (&layout.body, block.offset()),
-                (&layout.length, bytes.len() as u64),
+                (&layout.length, length as u64),
                 (block.hand(), 0),
             ]);
         }

@@ -110,6 +110,34 @@ impl Compiler {
         let given: FnArgsVec<&Dynamic> = arguments.iter().collect();
         let (entry, _) = self.ready(name, false, &given)?;
         drop(given);
+        self.enter_at(entry, context, level, name, arguments)
+    }
+
+    /// The form for such arguments, for [`Self::call_prepared`].
+    pub fn prepare(&self, name: &str, arguments: &[Dynamic]) -> Option<Prepared> {
+        let given: FnArgsVec<&Dynamic> = arguments.iter().collect();
+        self.prepared(name, &given)
+    }
+
+    /// As [`Self::call`], by a form of `name` that fits the arguments.
+    pub fn call_prepared(
+        &self,
+        prepared: &Prepared,
+        context: &NativeCallContext,
+        name: &str,
+        arguments: &mut [Dynamic],
+    ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
+        self.enter_at(prepared.entry, context, context.call_level() + 2, name, arguments)
+    }
+
+    fn enter_at(
+        &self,
+        entry: Entry,
+        context: &NativeCallContext,
+        level: usize,
+        name: &str,
+        arguments: &mut [Dynamic],
+    ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
         let engine = context.engine();
         if level > engine.max_call_levels() {
             return None;

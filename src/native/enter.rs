@@ -1,5 +1,6 @@
 //! From the engine into compiled code and back.
 
+use std::borrow::Borrow;
 use std::rc::Rc;
 
 use rhai::{Dynamic, EvalAltResult, FnArgsVec, Position};
@@ -18,10 +19,11 @@ pub struct Prepared {
 
 impl Prepared {
     /// Whether the form is for these arguments.
-    pub fn fits(&self, arguments: &[&Dynamic]) -> bool {
+    pub fn fits(&self, arguments: &[impl Borrow<Dynamic>]) -> bool {
         arguments.len() == self.types.len()
             && arguments
                 .iter()
+                .map(Borrow::borrow)
                 .zip(&self.types)
                 .all(|(value, wanted)| kind(value) == *wanted && !value.is_shared())
     }

@@ -3,7 +3,8 @@
 //! A function with a loop that computes is compiled at its first call: that may be the only one, and last. One that
 //! calls itself, or whose loops only wait or hand on, is compiled at its second, or at once if its arguments promise
 //! many turns. Any other costs less to interpret than to leave the interpreter for it; machine code that calls it
-//! takes it along.
+//! takes it along. Who calls one from outside a great many times does not come from the interpreter, and has it
+//! compiled whatever is in it.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
@@ -11,9 +12,10 @@ use std::rc::Rc;
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Shared};
 
+use super::enter::Prepared;
 use super::outline::{Outlines, Shape};
 use super::{Compiler, Limits, State, list, unsuitable};
-use crate::script::gate::{self, Function, Functions, Mode, report};
+use crate::script::gate::{self, Function, Functions, Mode, Repeated, report};
 use crate::script::raise::RhaiResult;
 
 /// A number this large, or as many items, among the arguments: most loops get their length that way.
@@ -24,7 +26,7 @@ pub fn install() {
     gate::install(translate);
 }
 
-fn translate(engine: &Engine, ast: &AST) -> Option<Box<Functions>> {
+fn translate(engine: &Engine, ast: &AST) -> Option<Rc<dyn Functions>> {
     let mut functions = AST::new([], Shared::clone(ast.shared_lib()));
     if let Some(source) = ast.source() {
         functions.set_source(source);
@@ -38,10 +40,23 @@ fn translate(engine: &Engine, ast: &AST) -> Option<Box<Functions>> {
         said: RefCell::default(),
     });
     list::keep(&watched);
-    Some(Box::new(move |name, arity| {
-        let calls = Cell::new(watched.patience(name, arity)?);
-        Some(Rc::new(Routed { watched: Rc::clone(&watched), name: name.to_owned(), calls }))
-    }))
+    Some(Rc::new(Watch(watched)))
+}
+
+/// The functions of a program.
+struct Watch(Rc<Watched>);
+
+impl Functions for Watch {
+    fn gated(&self, name: &str, arity: usize) -> Option<Rc<dyn Function>> {
+        let calls = Cell::new(self.0.patience(name, arity)?);
+        Some(Rc::new(Routed { watched: Rc::clone(&self.0), name: name.to_owned(), calls }))
+    }
+
+    fn repeated(&self, name: &str, arity: usize) -> Option<Box<dyn Repeated>> {
+        let watched = &self.0;
+        watched.outlines.shape(name, arity).filter(|_| watched.suits && gate::mode() != Mode::Off)?;
+        Some(Box::new(Again { watched: Rc::clone(watched), name: name.to_owned(), prepared: None }))
+    }
 }
 
 /// A program, its compiler if one was needed, and what was said about that.
@@ -137,13 +152,35 @@ impl Function for Routed {
     }
 }
 
+/// A function that is called again and again.
+struct Again {
+    watched: Rc<Watched>,
+    name: String,
+    /// The form for the types of the last arguments.
+    prepared: Option<Prepared>,
+}
+
+impl Repeated for Again {
+    fn call(&mut self, context: &NativeCallContext, arguments: &mut [Dynamic]) -> Option<RhaiResult> {
+        let compiler = self.watched.compiler(context.engine());
+        let known = self.prepared.as_ref().filter(|prepared| prepared.fits(arguments));
+        if known.is_none() {
+            self.prepared = compiler.prepare(&self.name, arguments);
+            if report::is_wanted() {
+                self.watched.report();
+            }
+        }
+        compiler.call_prepared(self.prepared.as_ref()?, context, &self.name, arguments)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rhai::grain::Vm;
     use rhai::{AST, Dynamic, Engine, Scope};
 
     use super::{install, promises_many};
-    use crate::script::gate::{self, Gated, Mode};
+    use crate::script::gate::{self, Mode};
 
     fn engine() -> Engine {
         let mut engine = Engine::new();
@@ -205,8 +242,8 @@ mod tests {
             let mut engine = engine();
             engine.set_max_call_levels(40);
             let script = format!("fn f(n) {{ if n == 0 {{ 0 }} else {{ 1 + f(n - 1) }} }} f({levels})");
-            let (program, _gated): (_, Gated) = gate::lower(&engine, ast(&engine, &script));
-            format!("{:?}", Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program))
+            let lowered = gate::lower(&engine, ast(&engine, &script));
+            format!("{:?}", Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &lowered.program))
         };
         for levels in 30..50 {
             let interpreted = run(Mode::Off, levels);

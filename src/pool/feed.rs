@@ -21,7 +21,7 @@ use crate::wire::{self, Error, Handles};
 const WINDOW: usize = 128;
 /// Bytes of tasks that are out at one time.
 const BYTES: usize = 64 << 20;
-/// Tasks that are made at one time of items that are there already.
+/// Items that are there already and of which tasks are made at one time, if a task has no more.
 const HELPING: usize = 128;
 
 impl Pool {
@@ -61,7 +61,12 @@ impl Pool {
                 && !skip.iter().any(|other| Rc::ptr_eq(other, call))
                 && let Some(source) = state.take_source()
             {
-                let many = if source.is_at_hand() { state.appetite(HELPING, self.finishing) } else { wanted };
+                let tasks = HELPING / state.rules.chunk;
+                let many = if source.is_at_hand() && tasks > 1 {
+                    state.appetite(tasks, self.finishing)
+                } else {
+                    wanted
+                };
                 drop(state);
                 return Some((Rc::clone(call), source, many));
             }

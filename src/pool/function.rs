@@ -7,6 +7,7 @@ use rhai::{Dynamic, FnPtr};
 
 use crate::arena::parcel::Parcel;
 use crate::process::start::{self, PackError};
+use crate::sync::draft::Body;
 use crate::wire::Handles;
 
 /// See the head of this file. It is kept until no worker can have a task of the call.
@@ -50,18 +51,18 @@ impl Last {
         handles: &dyn Handles,
     ) -> Result<Rc<Function>, PackError> {
         let references: Vec<u64> = program.iter().map(Parcel::offset).collect();
-        let (bytes, references) = start::write(&references, &[("function", function)], handles)?;
         let plain = function.read_lock::<FnPtr>().is_some_and(|function| function.curry().is_empty());
         let program_at = program.as_ref().map_or(0, Parcel::offset);
-        if let Some(last) = &self.0
-            && plain
-            && last.program() == program_at
-            && last.bytes() == bytes
-        {
-            return Ok(Rc::clone(last));
-        }
-        let parcel = Parcel::new(&bytes, &references)?;
-        let packed = Rc::new(Function { parcel, program });
+        let last = self.0.take().filter(|last| plain && last.program() == program_at);
+        let packed = start::written(&references, &[("function", function)], handles, |body, references| {
+            if let (Some(last), Body::Inline(bytes)) = (last, &body)
+                && last.bytes() == *bytes
+            {
+                return Ok(last);
+            }
+            let parcel = start::parcel(body, references)?;
+            Ok(Rc::new(Function { parcel, program }))
+        })?;
         self.0 = plain.then(|| Rc::clone(&packed));
         Ok(packed)
     }

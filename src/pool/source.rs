@@ -71,3 +71,31 @@ impl Source for Items {
         true
     }
 }
+
+/// The numbers of a range, which are made as they are wanted.
+pub struct Numbers(std::ops::Range<i64>);
+
+impl From<std::ops::Range<i64>> for Numbers {
+    fn from(numbers: std::ops::Range<i64>) -> Self {
+        Self(numbers)
+    }
+}
+
+impl Source for Numbers {
+    fn next(&mut self) -> Next {
+        self.0.next().map_or(Next::End, |number| Next::Item(number.into()))
+    }
+
+    fn fill(&mut self, items: &mut Array, wanted: usize) -> Next {
+        items.extend(self.0.by_ref().take(wanted.saturating_sub(items.len())).map(Dynamic::from));
+        if items.len() < wanted { Next::End } else { Next::Item(Dynamic::UNIT) }
+    }
+
+    fn left(&self) -> Option<usize> {
+        usize::try_from(self.0.end.saturating_sub(self.0.start)).ok().or(Some(0))
+    }
+
+    fn is_at_hand(&self) -> bool {
+        true
+    }
+}

@@ -21,8 +21,8 @@ use crate::wire::{Error, Handles, Raised};
 
 /// A function of the script, made ready to be called for many items.
 pub trait Callee {
-    /// A task begins, to be done in this manner.
-    fn begin(&mut self, manner: Manner);
+    /// A task of so many items begins, to be done in this manner.
+    fn begin(&mut self, manner: Manner, items: usize);
 
     /// Calls the function; it takes the arguments.
     ///
@@ -178,7 +178,7 @@ impl Worker<'_> {
 
     /// Does a task's items; `false` if there is no memory even to say what became of them.
     fn work(&self, task: Task, items: Array, callee: &mut dyn Callee, answer: &mut Answer) -> bool {
-        callee.begin(task.manner);
+        callee.begin(task.manner, items.len());
         if task.manner.each {
             self.work_each(task, items, callee, answer)
         } else {

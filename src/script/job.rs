@@ -201,8 +201,9 @@ fn task<'a>(
 }
 
 impl worker::Callee for Task<'_> {
-    fn begin(&mut self, manner: Manner) {
+    fn begin(&mut self, manner: Manner, items: usize) {
         terminal::set_bar(manner.bar);
+        self.0.expect(items);
     }
 
     fn call(&mut self, arguments: &mut [Dynamic]) -> Result<Dynamic, Raised> {

@@ -6,10 +6,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rhai::{Engine, EvalAltResult, FnNamespace, Module, ModuleResolver, Position, Scope, Shared};
 
-use super::gate::{self, Gated};
+use super::gate::{self, Lowered};
 use super::program::Modules;
 use super::raise::Raise;
 use super::with;
@@ -26,7 +27,7 @@ pub struct Resolver {
     /// Where the program's own imports are looked for.
     directory: PathBuf,
     texts: Modules,
-    loaded: RefCell<HashMap<String, (Shared<Module>, Gated)>>,
+    loaded: RefCell<HashMap<String, (Shared<Module>, Rc<Lowered>)>>,
 }
 
 impl Resolver {
@@ -69,13 +70,13 @@ impl Resolver {
         Ok(text)
     }
 
-    fn load(&self, engine: &Engine, file: &str, text: &str) -> Result<(Module, Gated), Raise> {
+    fn load(&self, engine: &Engine, file: &str, text: &str) -> Result<(Module, Rc<Lowered>), Raise> {
         let mut ast = with::compile(engine, text)?;
         ast.set_source(file);
         let closures: Vec<_> =
             ast.iter_fn_def().filter(|function| function.name.starts_with("anon$")).cloned().collect();
-        let (program, gated) = gate::lower(engine, ast);
-        let mut module = Module::eval_grain_as_new(Scope::new(), program, engine)?;
+        let lowered = gate::lower(engine, ast);
+        let mut module = Module::eval_grain_as_new(Scope::new(), lowered.program.clone(), engine)?;
         // A closure that a module's function returns is called outside the module, by its name alone.
         for closure in closures {
             // Rhai keeps the hash of a function to itself, but says it when one is added somewhere.
@@ -84,7 +85,7 @@ impl Resolver {
             module.update_fn_namespace(hash, FnNamespace::Global);
         }
         module.build_index();
-        Ok((module, gated))
+        Ok((module, lowered))
     }
 }
 
@@ -95,11 +96,11 @@ impl ModuleResolver for Resolver {
             return Ok(Shared::clone(module));
         }
         let text = self.text(&file, path, position)?;
-        let (module, gated) = self
+        let (module, lowered) = self
             .load(engine, &file, &text)
             .map_err(|error| EvalAltResult::ErrorInModule(file.clone(), error, position))?;
         let module = Shared::new(module);
-        self.loaded.borrow_mut().insert(file, (Shared::clone(&module), gated));
+        self.loaded.borrow_mut().insert(file, (Shared::clone(&module), lowered));
         Ok(module)
     }
 }

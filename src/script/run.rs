@@ -1,12 +1,15 @@
 //! The first process's script, from start to end.
 
+use std::rc::Rc;
+
 use rhai::grain::Vm;
 use rhai::{Dynamic, Engine, Scope};
 
 use super::program::Program;
 use super::raise::RhaiResult;
 use super::runtime::{self, Runtime};
-use super::{atexit, engine, gate, kept, report, time};
+use super::gate::{self, Lowered};
+use super::{atexit, engine, kept, report, time};
 use crate::arena::table;
 use crate::sys::signal;
 
@@ -38,8 +41,8 @@ pub fn script(program: Program, arguments: Vec<String>) -> i32 {
             return 1;
         }
     };
-    let (compiled, _gated) = gate::lower(engine, ast);
-    let code = outcome(&evaluate(engine, &mut Scope::new(), &compiled));
+    let lowered = gate::lower(engine, ast);
+    let code = outcome(&evaluate(engine, &mut Scope::new(), &lowered));
     atexit::run(engine);
     code
 }
@@ -51,9 +54,9 @@ pub type Compiled = rhai::grain::SharedProgram;
 ///
 /// # Errors
 /// What the script raises.
-pub fn evaluate(engine: &Engine, scope: &mut Scope, compiled: &Compiled) -> RhaiResult {
-    let before = runtime::set_compiled(Some(compiled.clone()));
-    let result = Vm::new(engine).eval_with_callbacks(scope, compiled);
+pub fn evaluate(engine: &Engine, scope: &mut Scope, lowered: &Rc<Lowered>) -> RhaiResult {
+    let before = runtime::set_compiled(Some(Rc::clone(lowered)));
+    let result = Vm::new(engine).eval_with_callbacks(scope, &lowered.program);
     runtime::set_compiled(before);
     result
 }

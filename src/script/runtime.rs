@@ -4,12 +4,13 @@
 //! engine reach it here.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext, Position};
 
 use super::program::{Program, Size};
 use super::raise::RhaiResult;
-use super::run::Compiled;
+use super::gate::Lowered;
 use crate::arena::parcel::Parcel;
 use crate::arena::segment;
 use crate::arena::table::{self, ProcessId};
@@ -53,7 +54,7 @@ pub struct Runtime {
     identity: RefCell<Identity>,
     program: RefCell<Program>,
     packed: RefCell<Option<(Size, Parcel)>>,
-    compiled: RefCell<Option<Compiled>>,
+    compiled: RefCell<Option<Rc<Lowered>>>,
     loading: Cell<bool>,
     exit: RefCell<Option<Dynamic>>,
     traceback: RefCell<Option<String>>,
@@ -166,12 +167,12 @@ pub fn set_program(program: Program, parcel: Parcel) {
 }
 
 /// What runs at this moment, as it was compiled.
-pub fn compiled() -> Option<Compiled> {
+pub fn compiled() -> Option<Rc<Lowered>> {
     with(|runtime| runtime.compiled.borrow().clone())
 }
 
 /// Says what runs from now on; gives what ran before.
-pub fn set_compiled(compiled: Option<Compiled>) -> Option<Compiled> {
+pub fn set_compiled(compiled: Option<Rc<Lowered>>) -> Option<Rc<Lowered>> {
     with(|runtime| runtime.compiled.replace(compiled))
 }
 

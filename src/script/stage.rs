@@ -6,11 +6,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rhai::grain::Compiler;
 use rhai::{AST, Dynamic, Engine, NativeCallContext, Scope};
 
 use super::carry::Carry;
-use super::gate::{self, Gated};
+use super::gate::{self, Lowered};
 use super::heritage::Heritage;
 use super::job::{Done, Job};
 use super::program::{Program, Style};
@@ -26,8 +25,9 @@ pub struct Stage {
     engine: &'static Engine,
     job: Rc<RefCell<Option<Job>>>,
     done: Rc<RefCell<Option<Done>>>,
-    ready: RefCell<Option<run::Compiled>>,
-    gated: RefCell<Gated>,
+    ready: RefCell<Option<Rc<Lowered>>>,
+    /// The last program: what of it is machine code may be called to the end.
+    loaded: RefCell<Option<Rc<Lowered>>>,
 }
 
 impl Stage {
@@ -46,7 +46,7 @@ impl Stage {
             }
         });
         let engine = kept::engine(engine);
-        Self { engine, job, done, ready: RefCell::default(), gated: RefCell::default() }
+        Self { engine, job, done, ready: RefCell::default(), loaded: RefCell::default() }
     }
 
     /// Compiles the program now, for a job that comes later. What is wrong with it is said then.
@@ -61,7 +61,7 @@ impl Stage {
         let heritage = Heritage::new("", &[], Method::ForkServer).to_value();
         let parcel = start::pack(&[], &[("heritage", &heritage)], &Carry).ok();
         let ast = self.engine.compile("let f = |x| [x].len(); f.call(1)").ok();
-        let compiled = ast.map(|ast| Compiler::new().compile(&ast).into_shared());
+        let compiled = ast.map(|ast| gate::lower(self.engine, ast));
         move || {
             let values = parcel.as_ref().and_then(|parcel| start::unpack(parcel, &Carry).ok());
             values.into_iter().flatten().for_each(|value| drop(Heritage::from_value(value)));
@@ -137,13 +137,13 @@ impl Stage {
     }
 
     /// The program for the virtual machine. What was machine code of the one before is none now.
-    fn lower(&self, ast: AST) -> run::Compiled {
-        let (compiled, gated) = gate::lower(self.engine, ast);
-        self.gated.replace(gated);
-        compiled
+    fn lower(&self, ast: AST) -> Rc<Lowered> {
+        let lowered = gate::lower(self.engine, ast);
+        self.loaded.replace(Some(Rc::clone(&lowered)));
+        lowered
     }
 
-    fn evaluate(&self, compiled: &run::Compiled) -> Option<i32> {
+    fn evaluate(&self, compiled: &Rc<Lowered>) -> Option<i32> {
         match run::evaluate(self.engine, &mut Scope::new(), compiled) {
             Ok(_) => None,
             error => Some(run::outcome(&error)),

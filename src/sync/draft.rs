@@ -40,7 +40,7 @@ impl<'a> Body<'a> {
             return Ok(Self::Inline(bytes));
         }
         let mut block = Block::new(bytes.len() as u64, Use::Bytes)?;
-        write(&mut block, 0, bytes);
+        block.write(0, bytes);
         Ok(Self::Block(block, bytes.len()))
     }
 
@@ -120,23 +120,17 @@ impl Draft {
             Some(block) if block.capacity() >= needed as u64 => block,
             Some(old) => {
                 let mut larger = Block::new((needed * 2) as u64, Use::Bytes)?;
-                write(&mut larger, 0, old.bytes().get(..self.filled).unwrap_or_default());
+                larger.write(0, old.bytes().get(..self.filled).unwrap_or_default());
                 larger
             }
             None => Block::new((needed + SLACK) as u64, Use::Bytes)?,
         };
-        write(&mut block, self.filled, &self.buffer);
-        write(&mut block, self.length(), bytes);
+        block.write(self.filled, &self.buffer);
+        block.write(self.length(), bytes);
         self.block = Some(block);
         self.filled = needed;
         self.buffer.clear();
         Ok(())
-    }
-}
-
-fn write(block: &mut Block, position: usize, bytes: &[u8]) {
-    if let Some(place) = block.bytes_mut().get_mut(position..position + bytes.len()) {
-        place.copy_from_slice(bytes);
     }
 }
 

@@ -14,9 +14,11 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, FcntlArg, SealFlag, fallocate, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap};
+use nix::sys::uio::pwrite;
 use nix::unistd::ftruncate;
 
 /// The range asked for first; halved until the address-space limit allows it.
@@ -119,6 +121,27 @@ impl Memory {
     pub fn grow(&self, size: usize) -> io::Result<()> {
         let size = i64::try_from(size).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         Ok(ftruncate(&self.fd, size)?)
+    }
+
+    /// Writes `bytes` at `offset`. The pages get there without being cleared and without a fault for each: where
+    /// nothing was written before, that takes half the time.
+    ///
+    /// # Errors
+    /// What the kernel says; some of the bytes may have been written.
+    pub fn write(&self, mut bytes: &[u8], mut offset: usize) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let place = i64::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+            match pwrite(&self.fd, bytes, place) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
+                Ok(written) => {
+                    bytes = bytes.get(written..).unwrap_or_default();
+                    offset += written;
+                }
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Gives the pages of a range back to the system; they read as zero afterwards.

@@ -21,6 +21,7 @@ use super::{
     handle::Handles,
     timestamp,
 };
+use crate::sys::heap;
 
 /// Elements that an array or a list gets room for before the first one arrives.
 const FIRST_ROOM: usize = 1024;
@@ -30,17 +31,29 @@ const FIRST_ROOM: usize = 1024;
 /// # Errors
 /// If `bytes` are not exactly one value, or `handles` can't attach what they refer to.
 pub fn decode(bytes: &[u8], attachments: &[u64], handles: &dyn Handles) -> Result<Dynamic, DecodeError> {
-    let mut decoding = Decoding {
-        decoder: DecoderImpl::new(Cursor::new(bytes), standard(), ()),
-        attachments,
-        handles,
-        depth: 0,
-    };
+    let mut decoding = Decoding::new(bytes, attachments, handles);
     let value = decoding.value().map_err(|error| *error)?;
     match decoding.cursor().left() {
         0 => Ok(value),
         _ => Err(*decoding.expected("the end of the message")),
     }
+}
+
+/// The values that [`super::encode`] wrote one after another.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_row(
+    bytes: &[u8],
+    attachments: &[u64],
+    handles: &dyn Handles,
+) -> Result<Vec<Dynamic>, DecodeError> {
+    let mut decoding = Decoding::new(bytes, attachments, handles);
+    let mut values = Vec::new();
+    while decoding.cursor().left() > 0 {
+        values.push(decoding.value().map_err(|error| *error)?);
+    }
+    Ok(values)
 }
 
 /// The bytes of the blob that a message is, without copying them; `None` if it is no blob.
@@ -86,6 +99,11 @@ struct Decoding<'a> {
 }
 
 impl<'a> Decoding<'a> {
+    fn new(bytes: &'a [u8], attachments: &'a [u64], handles: &'a dyn Handles) -> Self {
+        let decoder = DecoderImpl::new(Cursor::new(bytes), standard(), ());
+        Self { decoder, attachments, handles, depth: 0 }
+    }
+
     /// Ints on the spot: most long arrays are full of them.
     #[inline]
     fn value(&mut self) -> Outcome<Dynamic> {
@@ -108,7 +126,7 @@ impl<'a> Decoding<'a> {
             format::STRING => self.string()?.into(),
             format::BLOB => {
                 let length = self.count("the length of a blob")?;
-                Dynamic::from_blob(self.take(length, "a blob")?.to_vec())
+                Dynamic::from_blob(heap::copied(self.take(length, "a blob")?))
             }
             format::ARRAY => {
                 self.enter()?;

@@ -63,7 +63,7 @@ mod timestamp;
 mod traceback;
 
 pub use buffers::{with_buffer, with_draft};
-pub use decode::{DecodeError, blob, decode};
+pub use decode::{DecodeError, blob, decode, decode_row};
 pub use encode::{begin_array, encode, encode_all, encode_blob};
 pub use error::Error;
 pub use format::MAX_DEPTH;

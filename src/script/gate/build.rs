@@ -7,7 +7,7 @@ use rhai::grain::Compiler;
 use rhai::{AST, Engine, FnAccess, Module, ScriptFuncDef, Shared};
 
 use super::pass::{self, Gate, KEY};
-use super::{Function, Mode, TRANSLATOR, mode};
+use super::{Function, Functions, Mode, Repeated, TRANSLATOR, mode};
 use crate::script::run::Compiled;
 
 /// How the names of the bodies that stand beside gates begin. Rhai takes them for closures', which nothing
@@ -20,11 +20,31 @@ pub struct Gated {
     gates: Vec<Rc<Gate>>,
     /// The gates don't hold them.
     functions: Vec<Rc<dyn Function>>,
+    /// All functions: as they are written, and what there is to be had for them.
+    all: Option<(AST, Rc<dyn Functions>)>,
 }
 
 impl fmt::Debug for Gated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gated({})", self.functions.len())
+    }
+}
+
+/// A program for the virtual machine, with its gates.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The program.
+    pub program: Compiled,
+    gated: Gated,
+}
+
+impl Lowered {
+    /// The machine code of a function, for one outside the script who calls it a great many times; `None` if it is
+    /// to be interpreted.
+    pub fn repeated(&self, name: &str, arity: usize) -> Option<Box<dyn Repeated>> {
+        let (functions, all) = self.gated.all.as_ref()?;
+        functions.iter_fn_def().find(|function| is_alone(functions, function, name, arity))?;
+        all.repeated(name, arity)
     }
 }
 
@@ -34,13 +54,13 @@ pub fn is_body(name: &str) -> bool {
 }
 
 /// Compiles a program for the virtual machine, with gates.
-pub fn lower(engine: &Engine, ast: AST) -> (Compiled, Gated) {
+pub fn lower(engine: &Engine, ast: AST) -> Rc<Lowered> {
     let (ast, gated) = gated(engine, ast);
     let program = Compiler::new().compile(&ast).into_shared();
     for gate in &gated.gates {
         gate.lowered(&program);
     }
-    (program, gated)
+    Rc::new(Lowered { program, gated })
 }
 
 /// Puts gates into a program.
@@ -51,17 +71,14 @@ pub fn gated(engine: &Engine, mut ast: AST) -> (AST, Gated) {
     let Some(functions) = translator(engine, &ast) else { return (ast, gated) };
     let mut chosen = Vec::new();
     for definition in ast.iter_fn_def() {
-        // Methods for single types may share their name.
-        let alone = |other: &&Shared<ScriptFuncDef>| {
-            other.name == definition.name && other.params.len() == definition.params.len()
-        };
-        if ast.iter_fn_def().filter(alone).count() == 1
-            && definition.this_type.is_none()
-            && let Some(function) = functions(&definition.name, definition.params.len())
+        let (name, arity) = (definition.name.as_str(), definition.params.len());
+        if is_alone(&ast, definition, name, arity)
+            && let Some(function) = functions.gated(name, arity)
         {
             chosen.push((Shared::clone(definition), function));
         }
     }
+    gated.all = Some((AST::new([], Shared::clone(ast.shared_lib())), functions));
     if chosen.is_empty() {
         return (ast, gated);
     }
@@ -91,6 +108,15 @@ pub fn gated(engine: &Engine, mut ast: AST) -> (AST, Gated) {
     }
     ast.combine(AST::new([], module));
     (ast, gated)
+}
+
+/// Whether `definition` is what a call by this name and number of arguments means, whatever they are: methods for
+/// single types may share their name.
+fn is_alone(ast: &AST, definition: &ScriptFuncDef, name: &str, arity: usize) -> bool {
+    let called = |other: &ScriptFuncDef| other.name == name && other.params.len() == arity;
+    called(definition)
+        && definition.this_type.is_none()
+        && ast.iter_fn_def().filter(|other| called(other)).count() == 1
 }
 
 /// Functions whose body is a gate, numbered from `first` on.

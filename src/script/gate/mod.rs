@@ -9,6 +9,9 @@
 //! 2. The own body runs in that very frame: at its level, and with errors that don't name a second function.
 //! 3. A gate outlives the machine code. Without it the function is interpreted.
 //!
+//! Who calls a function from outside the script a great many times asks for its machine code itself, and no gate is
+//! passed: then there is none where it would cost more than it saves within the script.
+//!
 //! | file | concept |
 //! |---|---|
 //! | `build` | putting gates into a program |
@@ -30,7 +33,7 @@ use rhai::{AST, Dynamic, Engine, NativeCallContext};
 
 use super::raise::RhaiResult;
 
-pub use build::{Gated, gated, is_body, lower};
+pub use build::{Gated, Lowered, gated, is_body, lower};
 pub use mode::{Mode, mode, set_mode};
 pub use pass::register;
 
@@ -42,11 +45,24 @@ pub trait Function {
     fn call(&self, context: &NativeCallContext, arguments: &mut [Dynamic]) -> Option<RhaiResult>;
 }
 
-/// The functions of one program that are worth a gate, by name and number of parameters.
-pub type Functions = dyn Fn(&str, usize) -> Option<Rc<dyn Function>>;
+/// A function that one outside the script calls again and again.
+pub trait Repeated {
+    /// Does the call, as `context.call_fn_raw` does it. `None` leaves the call to the interpreter; the arguments are
+    /// untouched then.
+    fn call(&mut self, context: &NativeCallContext, arguments: &mut [Dynamic]) -> Option<RhaiResult>;
+}
+
+/// The functions of one program, by name and number of parameters.
+pub trait Functions {
+    /// One that is worth a gate.
+    fn gated(&self, name: &str, arity: usize) -> Option<Rc<dyn Function>>;
+
+    /// One that is worth being machine code if it is called a great many times.
+    fn repeated(&self, name: &str, arity: usize) -> Option<Box<dyn Repeated>>;
+}
 
 /// Looks at a program before it runs.
-pub type Translator = fn(&Engine, &AST) -> Option<Box<Functions>>;
+pub type Translator = fn(&Engine, &AST) -> Option<Rc<dyn Functions>>;
 
 thread_local! {
     static TRANSLATOR: Cell<Option<Translator>> = const { Cell::new(None) };

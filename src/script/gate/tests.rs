@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rhai::grain::{Compiler, Vm};
 use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
-use super::{Function, Functions, gated, install, is_body, lower, register};
+use super::{Function, Functions, Repeated, gated, install, is_body, lower, register};
 use crate::script::raise::RhaiResult;
 
 /// Leaves every call to the interpreter.
@@ -31,12 +31,25 @@ impl Function for Witness {
     }
 }
 
-fn every_function(_: &Engine, _: &AST) -> Option<Box<Functions>> {
-    Some(Box::new(|_, _| Some(Rc::new(Nothing))))
+/// The functions that get a gate, all of one kind.
+struct Every(fn(&str) -> Option<Rc<dyn Function>>);
+
+impl Functions for Every {
+    fn gated(&self, name: &str, _: usize) -> Option<Rc<dyn Function>> {
+        (self.0)(name)
+    }
+
+    fn repeated(&self, _: &str, _: usize) -> Option<Box<dyn Repeated>> {
+        None
+    }
 }
 
-fn witnessed(_: &Engine, _: &AST) -> Option<Box<Functions>> {
-    Some(Box::new(|name, _| (name == "seen").then(|| Rc::new(Witness) as Rc<dyn Function>)))
+fn every_function(_: &Engine, _: &AST) -> Option<Rc<dyn Functions>> {
+    Some(Rc::new(Every(|_| Some(Rc::new(Nothing)))))
+}
+
+fn witnessed(_: &Engine, _: &AST) -> Option<Rc<dyn Functions>> {
+    Some(Rc::new(Every(|name| (name == "seen").then(|| Rc::new(Witness) as Rc<dyn Function>))))
 }
 
 fn engine() -> Engine {
@@ -106,8 +119,8 @@ fn both_ways(script: &str, gates: bool) -> [String; 2] {
     let walked = ast.clone();
     if gates {
         install(every_function);
-        let (program, _gated) = lower(&engine, ast);
-        let machine = Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program);
+        let lowered = lower(&engine, ast);
+        let machine = Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &lowered.program);
         let (walked, _gated) = gated(&engine, walked);
         // Nothing gets a gate that shares its name with a method for one type.
         let has_gates = walked.iter_fn_def().any(|function| is_body(&function.name));
@@ -144,9 +157,10 @@ fn machine_code_runs_in_the_frame_that_the_interpreter_made() {
     install(witnessed);
     let engine = engine();
     let run = |script: &str| {
-        let (program, gated) = lower(&engine, compiled(&engine, script));
+        let lowered = lower(&engine, compiled(&engine, script));
+        let program = lowered.program.clone();
         let result = Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program);
-        drop(gated);
+        drop(lowered);
         let without = Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program);
         (shown(&result), shown(&without))
     };

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
-use super::feedstock::source;
+use super::feedstock::{counted, source};
 use super::items::PoolItems;
 use super::options::{Options, callback, positive};
 use super::result::AsyncResult;
@@ -163,10 +163,10 @@ impl Form {
             rules.limit = 4 * processes * rules.chunk;
             return Ok((source(context, arguments, 1)?, rules));
         }
-        let items = arguments.items(context, 1)?;
+        let (items, count) = counted(context, arguments, 1)?;
         // As Python has it: four chunks a worker, rounded up.
-        rules.chunk = chunk.unwrap_or_else(|| items.len().div_ceil(4 * processes).max(1));
-        Ok((Box::new(Items::from(items)), rules))
+        rules.chunk = chunk.unwrap_or_else(|| count.div_ceil(4 * processes).max(1));
+        Ok((items, rules))
     }
 }
 

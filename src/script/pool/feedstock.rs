@@ -1,9 +1,11 @@
 //! What a call's items come from: arrays, whatever loops go through, and those that may have nothing now.
 
-use rhai::{Dynamic, NativeCallContext};
+use std::ops::{Range, RangeInclusive};
+
+use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::items::PoolItems;
-use crate::pool::source::{Items, Next, Source};
+use crate::pool::source::{Items, Next, Numbers, Source};
 use crate::queue::view::{JoinableQueue, Queue};
 use crate::script::iterate::{self, Steps};
 use crate::script::queue::poll;
@@ -32,12 +34,47 @@ pub fn source(
         return Ok(Box::new(Polled(move || items.poll())));
     }
     if value.is_array() {
-        return Ok(Box::new(Items::from(value.try_cast::<rhai::Array>().unwrap_or_default())));
+        return Ok(Box::new(Items::from(value.try_cast::<Array>().unwrap_or_default())));
+    }
+    if let Some(numbers) = numbers(&value) {
+        return Ok(Box::new(numbers));
     }
     match iterate::steps(context, value) {
         Ok(steps) => Ok(Box::new(Stepped(steps))),
         Err(value) => Ok(Box::new(Items::from(arguments.collected(context, index, value)?))),
     }
+}
+
+/// The source of the items of parameter `index`, and how many there are: they are all there, or made as they are wanted
+/// without the script.
+///
+/// # Errors
+/// `TypeError` if that is nothing to go through; what going through it raises.
+pub fn counted(
+    context: &NativeCallContext,
+    arguments: &mut Arguments,
+    index: usize,
+) -> Result<(Box<dyn Source>, usize), Raise> {
+    let value = arguments.any(index);
+    if let Some(numbers) = numbers(&value) {
+        let count = numbers.left().unwrap_or_default();
+        return Ok((Box::new(numbers), count));
+    }
+    let items = match value.try_cast_result::<Array>() {
+        Ok(items) => items,
+        Err(value) => arguments.collected(context, index, value)?,
+    };
+    let count = items.len();
+    Ok((Box::new(Items::from(items)), count))
+}
+
+/// The numbers of a range.
+fn numbers(value: &Dynamic) -> Option<Numbers> {
+    if let Some(range) = value.read_lock::<Range<i64>>() {
+        return Some(Numbers::from(range.start..range.end));
+    }
+    let range = value.read_lock::<RangeInclusive<i64>>()?;
+    range.end().checked_add(1).map(|end| Numbers::from(*range.start()..end))
 }
 
 /// An error that the script's own code raised here, for whoever gets it instead of an item.
