@@ -287,6 +287,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_there_whether_the_pages_were_or_not() {
+        let _session = session();
+        let bytes: Vec<u8> = (0..300_000).map(|index| (index % 251) as u8).collect();
+        for _ in 0..2 {
+            let mut block = Block::new(400_000, Use::Bytes).expect("memory");
+            block.write(5, &bytes);
+            block.write(300_005, &bytes[..90_000]);
+            block.write(0, b"ahead");
+            let past_its_end = block.capacity() as usize - 10;
+            block.write(past_its_end, &bytes);
+            assert_eq!(&block.bytes()[..5], b"ahead");
+            assert!(block.bytes()[5..300_005] == bytes && block.bytes()[300_005..390_005] == bytes[..90_000]);
+        }
+    }
+
+    #[test]
     fn more_than_the_limit_is_refused_and_nothing_changes() {
         let _session = session();
         let before = used();

@@ -74,11 +74,7 @@ impl Parcel {
         let layout = layout(handle.offset());
         {
             let held = layout.object.guard.lock();
-            held.commit([
-                (&layout.body, block.offset()),
-                (&layout.length, length as u64),
-                (block.hand(), 0),
-            ]);
+            held.commit([(&layout.body, block.offset()), (&layout.length, length as u64), (block.hand(), 0)]);
         }
         block.published();
         if !references.is_empty() {

@@ -180,6 +180,7 @@ mod tests {
     use rhai::{AST, Dynamic, Engine, Scope};
 
     use super::{install, promises_many};
+    use crate::native::testing::in_context;
     use crate::script::gate::{self, Mode};
 
     fn engine() -> Engine {
@@ -232,6 +233,42 @@ mod tests {
         let (plain, _gated) = gate::gated(&engine, ast(&engine, "fn g(n) { for i in 0..n { } n }"));
         assert!(!plain.iter_fn_def().any(|function| gate::is_body(&function.name)));
         assert_eq!(call_g(&engine, &plain), "Ok(3)");
+    }
+
+    #[test]
+    fn calls_from_outside_are_like_the_interpreters() {
+        install();
+        let mut engine = engine();
+        engine.set_max_call_levels(20);
+        let script = "fn half(x) { x / (x - 2) }
+            fn deep(n) { if n == 0 { 0 } else { 1 + deep(n - 1) } }
+            fn text(x) { if x == 3 { throw `${x}` } else { half(x) } }
+            fn this_one() { this + 1 }
+            fn int.twice() { 1 } fn twice() { 2 }";
+        let mut functions = ast(&engine, script);
+        functions.set_source("main.rhai");
+        let lowered = gate::lower(&engine, functions.clone());
+        for (name, from, to) in [("half", 0, 5), ("text", 0, 5), ("deep", 10, 25)] {
+            let mut repeated = lowered.repeated(name, 1).expect("it is worth it");
+            for number in from..to {
+                let (machine, interpreted) = in_context(&engine, &functions, |context| {
+                    let global = context.global_runtime_state();
+                    let level = global.level + 1;
+                    let mut vm = Vm::with_global_state(&engine, global.clone());
+                    let arguments = [Dynamic::from(number)].into_iter().collect();
+                    let interpreted =
+                        vm.call_function(&lowered.program, name, arguments, level, context.call_position());
+                    (repeated.call(context, &mut [number.into()]), interpreted)
+                });
+                let machine = machine.expect("it is compiled");
+                assert_eq!(format!("{machine:?}"), format!("{interpreted:?}"), "{name}({number})");
+            }
+        }
+        for name in ["this_one", "twice", "nobody"] {
+            assert!(lowered.repeated(name, 0).is_none(), "{name}");
+        }
+        gate::set_mode(Mode::Off);
+        assert!(lowered.repeated("half", 1).is_none(), "machine code is off");
     }
 
     #[test]

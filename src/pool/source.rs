@@ -99,3 +99,23 @@ impl Source for Numbers {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_one_by_one_and_in_rows() {
+        let mut numbers = Numbers::from(3..8);
+        let mut row = Array::new();
+        assert!(matches!(numbers.next(), Next::Item(number) if number.as_int() == Ok(3)));
+        assert!(matches!(numbers.fill(&mut row, 2), Next::Item(_)));
+        assert_eq!(numbers.left(), Some(2));
+        assert!(matches!(numbers.fill(&mut row, 5), Next::End));
+        let row: Vec<i64> = row.into_iter().map(Dynamic::cast).collect();
+        assert_eq!(row, [4, 5, 6, 7]);
+        assert!(matches!(numbers.next(), Next::End));
+        assert_eq!(Numbers::from(8..3).left(), Some(0));
+        assert_eq!(Numbers::from(i64::MIN..i64::MAX).left(), usize::try_from(i64::MAX).ok());
+    }
+}

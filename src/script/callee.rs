@@ -116,7 +116,8 @@ impl<'a> Callee<'a> {
     fn call_repeated(&mut self, arguments: &mut [Dynamic]) -> Option<RhaiResult> {
         if let Asked::NotYet = self.repeated {
             let lowered = self.lowered.as_ref();
-            let found = lowered.and_then(|lowered| lowered.repeated(self.function.fn_name(), arguments.len()));
+            let found =
+                lowered.and_then(|lowered| lowered.repeated(self.function.fn_name(), arguments.len()));
             self.repeated = found.map_or(Asked::No, Asked::Yes);
         }
         let Asked::Yes(repeated) = &mut self.repeated else { return None };

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use rhai::grain::Vm;
 use rhai::{Dynamic, Engine, Scope};
 
+use super::gate::{self, Lowered};
 use super::program::Program;
 use super::raise::RhaiResult;
 use super::runtime::{self, Runtime};
-use super::gate::{self, Lowered};
 use super::{atexit, engine, kept, report, time};
 use crate::arena::table;
 use crate::sys::signal;

@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext, Position};
 
+use super::gate::Lowered;
 use super::program::{Program, Size};
 use super::raise::RhaiResult;
-use super::gate::Lowered;
 use crate::arena::parcel::Parcel;
 use crate::arena::segment;
 use crate::arena::table::{self, ProcessId};

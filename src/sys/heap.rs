@@ -36,3 +36,16 @@ pub fn copied(bytes: &[u8]) -> Vec<u8> {
     copy.extend_from_slice(bytes);
     copy
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HUGE, copied};
+
+    #[test]
+    fn a_copy_is_the_same_whatever_its_pages() {
+        for length in [0, 1, HUGE, 2 * HUGE, 3 * HUGE + 5] {
+            let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            assert!(copied(&bytes) == bytes, "{length} bytes");
+        }
+    }
+}
