@@ -115,7 +115,7 @@ mod tests {
         let row: Vec<i64> = row.into_iter().map(Dynamic::cast).collect();
         assert_eq!(row, [4, 5, 6, 7]);
         assert!(matches!(numbers.next(), Next::End));
-        assert_eq!(Numbers::from(8..3).left(), Some(0));
+        assert_eq!(Numbers::from(std::ops::Range { start: 8, end: 3 }).left(), Some(0));
         assert_eq!(Numbers::from(i64::MIN..i64::MAX).left(), usize::try_from(i64::MAX).ok());
     }
 }

@@ -33,7 +33,7 @@ pub fn pack(
     parts: &[(&str, &Dynamic)],
     handles: &dyn Handles,
 ) -> Result<Parcel, PackError> {
-    written(references, parts, handles, |body, references| parcel(body, references))
+    written(references, parts, handles, parcel)
 }
 
 /// Calls `with` what such a parcel is made of, before there is one: what it holds, and its references.

@@ -21,13 +21,16 @@ const BUILT_IN: &[(&str, &str)] = &[("job", include_str!("../../stdlib/job.rhai"
 /// What importing gives.
 type Resolved = Result<Shared<Module>, Raise>;
 
+/// A module, and what keeps its machine code.
+type Loaded = (Shared<Module>, Rc<Lowered>);
+
 /// See the head of this file.
 #[derive(Debug)]
 pub struct Resolver {
     /// Where the program's own imports are looked for.
     directory: PathBuf,
     texts: Modules,
-    loaded: RefCell<HashMap<String, (Shared<Module>, Rc<Lowered>)>>,
+    loaded: RefCell<HashMap<String, Loaded>>,
 }
 
 impl Resolver {
