@@ -24,6 +24,7 @@ use super::object::Object;
 use super::registry::Registry;
 use crate::socket::greeting::Greeting;
 use crate::socket::open::Open;
+use crate::sys::descriptor::Want;
 use crate::sys::identity;
 use crate::wire::{self, Error, Handles, Raised};
 
@@ -52,6 +53,8 @@ pub struct Guest {
     /// Whether something may be there to be read, and whether the end is.
     pub readable: bool,
     pub ended: bool,
+    /// Whether the server is told when there is room to send.
+    pub heeded: bool,
     challenge: [u8; 32],
     inbox: Inbox,
     out: Vec<u8>,
@@ -89,6 +92,7 @@ impl Guest {
             who: Rc::new(Who { client: number, name: String::new(), pid: 0, local: false }),
             readable: true,
             ended: false,
+            heeded: false,
             challenge: [0; 32],
             inbox: Inbox::new(LONGEST),
             out: Vec::new(),
@@ -135,6 +139,14 @@ impl Guest {
     /// Whether there is something to send.
     pub fn has_news(&self) -> bool {
         self.sent < self.out.len()
+    }
+
+    /// Whether it waits for room to send something.
+    pub fn wants_room(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Greeting(greeting) => greeting.wants().1 == Want::Write,
+            Phase::Hello(_) | Phase::Calling(_) => self.has_news(),
+        }
     }
 
     /// Reads what has arrived, as much as is its turn.

@@ -10,7 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
@@ -328,7 +328,7 @@ impl Link {
             let room = inbox.room();
             let size = room.len();
             let socket = self.open.socket();
-            let received = if waiting { socket.wait_and_receive(room) } else { socket.receive(room) };
+            let received = if waiting { self.look_on_and_receive(room) } else { socket.receive(room) };
             waiting = false;
             match received {
                 Ok(count) if count > 0 => {
@@ -346,6 +346,16 @@ impl Link {
                 }
             }
         }
+    }
+
+    fn look_on_and_receive(&self, room: &mut [u8]) -> io::Result<usize> {
+        let socket = self.open.socket();
+        let mut received = Err(ErrorKind::WouldBlock.into());
+        let came = self.open.glance().until(|| {
+            received = socket.receive(room);
+            !received.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        });
+        if came { received } else { socket.wait_and_receive(room) }
     }
 
     fn wanted(&self, sent: bool) -> Vec<(std::os::fd::BorrowedFd<'_>, Want)> {

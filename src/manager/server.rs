@@ -31,6 +31,7 @@ use crate::arena::sweep;
 use crate::socket::greeting::Greeting;
 use crate::socket::handshake::Handshake;
 use crate::socket::listener::Listener;
+use crate::sync::glance::Glance;
 use crate::sync::wait::SLICE;
 use crate::sys::socket::is_of_client;
 
@@ -63,6 +64,7 @@ pub struct Server<'h> {
     /// Whether clients may be waiting with the system, and when to look.
     knocked: Option<Instant>,
     looked: Instant,
+    glance: Glance,
 }
 
 impl<'h> Server<'h> {
@@ -96,6 +98,7 @@ impl<'h> Server<'h> {
             ready: VecDeque::new(),
             knocked: Some(Instant::now()),
             looked: Instant::now(),
+            glance: Glance::new(),
         })
     }
 
@@ -105,6 +108,7 @@ impl<'h> Server<'h> {
     /// What the system says; `Interrupted` if `stop` says so.
     pub fn serve(mut self, stop: impl Fn() -> bool) -> io::Result<()> {
         let mut events = Events::with_capacity(256);
+        let mut served = false;
         let ended = loop {
             if self.desk.is_down() || self.host.is_over() {
                 break Ok(());
@@ -112,16 +116,30 @@ impl<'h> Server<'h> {
             if stop() {
                 break Err(ErrorKind::Interrupted.into());
             }
-            match self.poll.poll(&mut events, Some(self.patience())) {
+            match self.wait(&mut events, served) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => break Err(error),
                 // What a signal came for is done in its handler.
                 Err(_) => {}
                 Ok(()) => events.iter().for_each(|event| self.note(event)),
             }
+            served = !self.ready.is_empty();
             self.round();
         };
         self.close();
         ended
+    }
+
+    /// Waits until something is to be done. Whoever was served just now may soon be here again: it looks on.
+    fn wait(&mut self, events: &mut Events, served: bool) -> io::Result<()> {
+        let patience = self.patience();
+        let mut polled = Ok(());
+        let came = served
+            && !patience.is_zero()
+            && self.glance.until(|| {
+                polled = self.poll.poll(events, Some(Duration::ZERO));
+                polled.is_err() || !events.is_empty()
+            });
+        if came { polled } else { self.poll.poll(events, Some(patience)) }
     }
 
     fn patience(&self) -> Duration {
@@ -155,7 +173,7 @@ impl<'h> Server<'h> {
         }
         for _ in 0..self.ready.len() {
             let Some(number) = self.ready.pop_front() else { break };
-            if self.serve_one(number).is_err() {
+            if self.serve_one(number).is_err() || self.heed(number).is_err() {
                 self.dismiss(number);
             }
         }
@@ -202,8 +220,22 @@ impl<'h> Server<'h> {
 
     fn watch(&self, descriptor: RawFd, number: u64) -> io::Result<()> {
         let token = Token(usize::try_from(number).map_err(io::Error::other)?);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut SourceFd(&descriptor), token, interest)
+        self.poll.registry().register(&mut SourceFd(&descriptor), token, Interest::READABLE)
+    }
+
+    /// Is told of room to send only while it lacks some: a Unix socket has room anew whenever its peer reads, which
+    /// is after each answer.
+    fn heed(&mut self, number: u64) -> io::Result<()> {
+        let Some(guest) = self.guests.get_mut(&number) else { return Ok(()) };
+        let wanted = guest.wants_room();
+        if guest.heeded == wanted {
+            return Ok(());
+        }
+        guest.heeded = wanted;
+        let token = Token(usize::try_from(number).map_err(io::Error::other)?);
+        let interest =
+            if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        self.poll.registry().reregister(&mut SourceFd(&guest.descriptor()), token, interest)
     }
 
     fn strangers(&self) -> impl Iterator<Item = (&u64, &Guest)> {
@@ -324,7 +356,7 @@ impl<'h> Server<'h> {
         for (ticket, answer, word) in self.desk.outgoing() {
             let Some(guest) = self.guests.get_mut(&ticket.client) else { continue };
             guest.answer(ticket.request, answer, &word, self.desk.registry(), self.carriers);
-            if self.send(ticket.client).is_err() {
+            if self.send(ticket.client).is_err() || self.heed(ticket.client).is_err() {
                 self.dismiss(ticket.client);
             }
         }

@@ -11,6 +11,7 @@ use super::greeting::{Greeting, GreetingError};
 use super::handshake::Handshake;
 use super::open::{Open, tidy};
 use crate::arena::table::{Waiting, waiting_for};
+use crate::sync::glance::Glance;
 use crate::sync::readiness::wait_for_descriptor;
 use crate::sync::wait::{GaveUp, sleep_until};
 use crate::sys::address::Address;
@@ -43,22 +44,23 @@ pub enum ConnectError {
 pub fn connect(address: &Address, key: Option<&[u8]>, deadline: Deadline) -> Result<Rc<Open>, ConnectError> {
     tidy();
     waiting_for(Waiting::Socket, 0, || {
-        let socket = connected(address, deadline)?;
+        let glance = Glance::new();
+        let socket = connected(address, deadline, &glance)?;
         let mut greeting = Greeting::new(socket, Handshake::of_client(key)?);
         while !greeting.go_on()? {
             let (descriptor, want) = greeting.wants();
-            wait_for_descriptor(descriptor, want, deadline)?;
+            wait_for_descriptor(descriptor, want, deadline, &glance)?;
         }
         Ok(Open::new(greeting.into_socket(), None)?)
     })
 }
 
-fn connected(address: &Address, deadline: Deadline) -> Result<Socket, ConnectError> {
+fn connected(address: &Address, deadline: Deadline, glance: &Glance) -> Result<Socket, ConnectError> {
     loop {
         match Socket::connect(address) {
             Ok((socket, true)) => return Ok(socket),
             Ok((socket, false)) => {
-                wait_for_descriptor(socket.as_fd(), Want::Write, deadline)?;
+                wait_for_descriptor(socket.as_fd(), Want::Write, deadline, glance)?;
                 return match socket.trouble() {
                     None => Ok(socket),
                     Some(error) => Err(error.into()),

@@ -18,6 +18,7 @@ use crate::arena::blocks::OutOfMemory;
 use crate::arena::handle::{self, Kind};
 use crate::arena::table::{self, ProcessId, Slot};
 use crate::sync::endpoint::{Endpoint, Retired};
+use crate::sync::glance::Glance;
 use crate::sync::wait::do_before_sleep;
 use crate::sys::descriptor;
 use crate::sys::socket::Socket;
@@ -28,6 +29,7 @@ use crate::sys::socket_file::SocketFile;
 pub struct Open {
     endpoint: Endpoint,
     socket: Rc<Socket>,
+    glance: Glance,
 }
 
 /// What this process has lent.
@@ -75,7 +77,7 @@ impl Open {
     fn remember(endpoint: Endpoint, socket: Rc<Socket>) -> Rc<Self> {
         tidy();
         share();
-        let open = Rc::new(Self { endpoint, socket });
+        let open = Rc::new(Self { endpoint, socket, glance: Glance::new() });
         KNOWN.with_borrow_mut(|known| known.insert(open.endpoint.offset(), Rc::downgrade(&open)));
         open
     }
@@ -110,6 +112,11 @@ impl Open {
     /// The socket.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// When who waits here looks on.
+    pub fn glance(&self) -> &Glance {
+        &self.glance
     }
 }
 

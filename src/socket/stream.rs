@@ -219,7 +219,7 @@ impl Open {
 
     fn wait(&self, want: Want, deadline: Deadline) -> Result<(), GaveUp> {
         waiting_for(Waiting::Socket, self.endpoint().offset(), || {
-            wait_for_descriptor(self.socket().as_fd(), want, deadline)
+            wait_for_descriptor(self.socket().as_fd(), want, deadline, self.glance())
         })
     }
 }

@@ -8,7 +8,8 @@
 //! Invariants
 //! 1. It is a matter of speed only: whoever has looked on asks again under the guard and sleeps as before.
 //! 2. Where it is in vain it is done ever more rarely: where the processes outnumber the processors, or the
-//!    other side takes long, looking on takes time from those who are waited for.
+//!    other side takes long, looking on takes time from those who are waited for. Each place has a [`Glance`] of its
+//!    own: whether it is in vain at one says nothing of another.
 //! 3. It never happens where this process may use one processor only.
 
 use std::cell::Cell;
@@ -18,37 +19,36 @@ use crate::sys::resources;
 
 /// What it costs to sleep and be woken on another processor.
 const MOMENT: Duration = Duration::from_micros(40);
-/// Looks between two looks at the clock.
-const LOOKS: u32 = 16;
 /// The most waits in a row that are left out.
 const RAREST: u32 = 255;
 
-/// Decides when to look on.
-struct Luck {
+thread_local! {
+    static ALONE: Cell<Option<bool>> = const { Cell::new(None) };
+}
+
+/// Decides when to look on, at one place where this process waits.
+#[derive(Debug, Default)]
+pub struct Glance {
     /// How many waits are left out after one that was in vain.
     pause: Cell<u32>,
     /// How many of them are still to come.
     left: Cell<u32>,
 }
 
-thread_local! {
-    static LUCK: Luck = const { Luck::new() };
-    static ALONE: Cell<Option<bool>> = const { Cell::new(None) };
-}
-
-/// Looks on until something is `there`, for a moment; whether it came.
-pub(super) fn until(there: impl Fn() -> bool) -> bool {
-    let alone = ALONE.get().unwrap_or_else(|| {
-        let alone = resources::one_processor();
-        ALONE.set(Some(alone));
-        alone
-    });
-    !alone && LUCK.with(|luck| luck.try_it(|| look_on(there)))
-}
-
-impl Luck {
-    const fn new() -> Self {
+impl Glance {
+    /// For a place where nobody has waited yet.
+    pub const fn new() -> Self {
         Self { pause: Cell::new(0), left: Cell::new(0) }
+    }
+
+    /// Looks on until something is `there`, for a moment; whether it came.
+    pub fn until(&self, there: impl FnMut() -> bool) -> bool {
+        let alone = ALONE.get().unwrap_or_else(|| {
+            let alone = resources::one_processor();
+            ALONE.set(Some(alone));
+            alone
+        });
+        !alone && self.try_it(|| look_on(there))
     }
 
     /// Invariant 2.
@@ -65,14 +65,11 @@ impl Luck {
     }
 }
 
-fn look_on(there: impl Fn() -> bool) -> bool {
+fn look_on(mut there: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
-        for _ in 0..LOOKS {
-            if there() {
-                return true;
-            }
-            std::hint::spin_loop();
+        if there() {
+            return true;
         }
         if start.elapsed() >= MOMENT {
             return false;
@@ -86,11 +83,11 @@ mod tests {
 
     #[test]
     fn what_is_in_vain_is_done_ever_more_rarely_and_what_is_not_again_and_again() {
-        let luck = Luck::new();
+        let glance = Glance::new();
         let tried = |waits: u32, comes: bool| {
             let count = Cell::new(0);
             for _ in 0..waits {
-                luck.try_it(|| {
+                glance.try_it(|| {
                     count.set(count.get() + 1);
                     comes
                 });
@@ -98,7 +95,7 @@ mod tests {
             count.get()
         };
         assert_eq!(tried(10_000, false), 46, "1 3 7 .. 127 are left out, then 255 each time");
-        while !luck.try_it(|| true) {}
+        while !glance.try_it(|| true) {}
         assert_eq!(tried(100, true), 100);
     }
 

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::glance;
+use super::glance::Glance;
 use super::wait::{Counted, GaveUp, SLICE};
 use crate::sys::clock::Deadline;
 use crate::sys::futex::{self, Wake};
@@ -30,20 +30,25 @@ pub struct Look {
 }
 
 /// How long who can't sleep on what was watched sleeps.
-const GLANCE: Duration = Duration::from_millis(5);
+const BRIEF: Duration = Duration::from_millis(5);
 
 impl Look {
     /// How long one may sleep on something that is no word: what is watched is not slept on then.
     pub(super) fn longest(self) -> Duration {
         let watched = !self.watched.is_empty();
         self.watched.into_iter().for_each(Counted::leave);
-        let longest = if watched || self.progress { GLANCE } else { SLICE };
+        let longest = if watched || self.progress { BRIEF } else { SLICE };
         self.within.map_or(longest, |within| within.min(longest))
     }
 }
 
+/// Looks at words between two looks at the clock.
+const LOOKS: u32 = 16;
+
 thread_local! {
     static LOOK: Cell<Option<fn() -> Look>> = const { Cell::new(None) };
+    /// All words together: what one process waits for at them is mostly of one kind.
+    static GLANCE: Glance = const { Glance::new() };
 }
 
 /// Says what this process looks after from now on while it waits. The last one who says so counts.
@@ -81,7 +86,11 @@ pub(super) fn sleep(word: Option<(&AtomicU32, u32)>, look: Look, deadline: Deadl
 fn sleep_on_all(word: Option<(&AtomicU32, u32)>, watched: &[Counted], slice: Duration) -> Wake {
     let changed = |(word, expected): (&AtomicU32, u32)| word.load(Ordering::Acquire) != expected;
     let awaited = word.is_some() || !watched.is_empty();
-    if awaited && glance::until(|| word.is_some_and(changed) || watched.iter().any(|at| changed(at.word()))) {
+    let look = || {
+        std::hint::spin_loop();
+        word.is_some_and(changed) || watched.iter().any(|at| changed(at.word()))
+    };
+    if awaited && GLANCE.with(|glance| glance.until(|| (0..LOOKS).any(|_| look()))) {
         return Wake::Woken;
     }
     let never = AtomicU32::new(0);

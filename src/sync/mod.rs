@@ -29,7 +29,7 @@ pub mod draft;
 pub mod end;
 pub mod endpoint;
 pub mod event;
-mod glance;
+pub mod glance;
 pub mod lock;
 pub mod meanwhile;
 pub mod passage;

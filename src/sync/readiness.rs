@@ -1,7 +1,9 @@
 //! Sleeping until descriptors are ready, as `wait` sleeps on words: in slices, heeding Ctrl-C.
 
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
+use super::glance::Glance;
 use super::meanwhile;
 use super::wait::{GaveUp, SLICE, before_sleep};
 use crate::sys::clock::Deadline;
@@ -19,12 +21,21 @@ pub fn sleep_on_descriptors(
     ready: &mut Vec<bool>,
     deadline: Deadline,
 ) -> Result<(), GaveUp> {
+    let slice = before(deadline)?;
+    sleep(wanted, ready, slice)
+}
+
+/// Does what is done before each sleep; how long this one may be.
+fn before(deadline: Deadline) -> Result<Duration, GaveUp> {
     before_sleep();
     let longest = meanwhile::look().longest();
     if signal::interrupted() {
         return Err(GaveUp::Interrupted);
     }
-    let Some(slice) = deadline.slice(longest) else { return Err(GaveUp::TimedOut) };
+    deadline.slice(longest).ok_or(GaveUp::TimedOut)
+}
+
+fn sleep(wanted: &[(BorrowedFd<'_>, Want)], ready: &mut Vec<bool>, slice: Duration) -> Result<(), GaveUp> {
     let woken = descriptor::poll(wanted, ready, slice);
     if woken == Wake::Signal && signal::interrupted() {
         return Err(GaveUp::Interrupted);
@@ -38,19 +49,26 @@ pub fn sleep_on_descriptors(
 /// # Errors
 /// [`GaveUp::Interrupted`] at Ctrl-C.
 pub fn may_sleep() -> Result<bool, GaveUp> {
-    before_sleep();
-    let longest = meanwhile::look().longest();
-    if signal::interrupted() { Err(GaveUp::Interrupted) } else { Ok(longest >= SLICE) }
+    before(Deadline::Never).map(|longest| longest >= SLICE)
 }
 
-/// Waits until `descriptor` is ready.
+/// Waits until `descriptor` is ready, after looking on for a moment.
 ///
 /// # Errors
 /// [`GaveUp`] at the deadline or at Ctrl-C.
-pub fn wait_for_descriptor(descriptor: BorrowedFd<'_>, want: Want, deadline: Deadline) -> Result<(), GaveUp> {
+pub fn wait_for_descriptor(
+    descriptor: BorrowedFd<'_>,
+    want: Want,
+    deadline: Deadline,
+    glance: &Glance,
+) -> Result<(), GaveUp> {
     let mut ready = Vec::with_capacity(1);
     loop {
-        sleep_on_descriptors(&[(descriptor, want)], &mut ready, deadline)?;
+        let slice = before(deadline)?;
+        if glance.until(|| is_ready(descriptor, want)) {
+            return Ok(());
+        }
+        sleep(&[(descriptor, want)], &mut ready, slice)?;
         if ready.contains(&true) {
             return Ok(());
         }
@@ -60,7 +78,7 @@ pub fn wait_for_descriptor(descriptor: BorrowedFd<'_>, want: Want, deadline: Dea
 /// Whether `descriptor` is ready now.
 pub fn is_ready(descriptor: BorrowedFd<'_>, want: Want) -> bool {
     let mut ready = Vec::with_capacity(1);
-    descriptor::poll(&[(descriptor, want)], &mut ready, std::time::Duration::ZERO);
+    descriptor::poll(&[(descriptor, want)], &mut ready, Duration::ZERO);
     ready.contains(&true)
 }
 
@@ -75,13 +93,14 @@ mod tests {
     #[test]
     fn a_descriptor_is_waited_for_until_the_deadline_and_the_end_counts() {
         let (one, other) = pair().expect("two sockets");
+        let glance = Glance::new();
         let soon = || Deadline::after(Some(0.02));
-        assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, soon()), Err(GaveUp::TimedOut));
+        assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, soon(), &glance), Err(GaveUp::TimedOut));
         assert!(!is_ready(one.as_fd(), Want::Read) && is_ready(one.as_fd(), Want::Write));
         other.send(&[IoSlice::new(b"x")]).expect("there is room");
-        assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, Deadline::Never), Ok(()));
+        assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, Deadline::Never, &glance), Ok(()));
         let (one, other) = pair().expect("two sockets");
         drop(other);
-        assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, Deadline::Never), Ok(()));
+        assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, Deadline::Never, &glance), Ok(()));
     }
 }

@@ -14,6 +14,7 @@ use crate::arena::blocks::used;
 use crate::arena::table;
 use crate::arena::testing::{Child, session};
 use crate::sync::endpoint;
+use crate::sync::glance::Glance;
 use crate::sync::readiness::wait_for_descriptor;
 use crate::sys::process::{End, exit_now};
 
@@ -225,7 +226,7 @@ fn a_client_killed_in_any_phase_of_its_handshake_delays_nobody() {
                     break;
                 }
                 let mut answer = [0; SIZE];
-                let _ = wait_for_descriptor(socket.as_fd(), Want::Read, patience());
+                let _ = wait_for_descriptor(socket.as_fd(), Want::Read, patience(), &Glance::new());
                 let count = socket.receive(&mut answer).unwrap_or(0);
                 handshake.receive(&answer[..count]);
             }
@@ -266,7 +267,7 @@ fn a_listener_killed_in_any_phase_ends_its_clients() {
         let connects = || {
             let socket = socket.borrow();
             let listens = socket.as_ref().expect("it is here").as_fd();
-            wait_for_descriptor(listens, Want::Read, patience()).expect("it comes");
+            wait_for_descriptor(listens, Want::Read, patience(), &Glance::new()).expect("it comes");
         };
         // The child gets the socket by the fork.
         let child = Child::run(|| {
@@ -276,7 +277,7 @@ fn a_listener_killed_in_any_phase_ends_its_clients() {
                 let Some(Ok((client, _))) = socket.as_ref().map(Socket::accept) else { exit_now(1) };
                 let mut handshake = Handshake::of_listener(Some(KEY)).expect("randomness");
                 let mut hello = [0; SIZE];
-                let _ = wait_for_descriptor(client.as_fd(), Want::Read, patience());
+                let _ = wait_for_descriptor(client.as_fd(), Want::Read, patience(), &Glance::new());
                 let count = client.receive(&mut hello).unwrap_or(0);
                 handshake.receive(&hello[..count]);
                 let _ = client.send(&[IoSlice::new(handshake.outgoing())]);

@@ -9,6 +9,7 @@ use crate::arena::parcel::Parcel;
 use crate::arena::testing::{Child, session};
 use crate::socket::stream::StreamError;
 use crate::sync::endpoint;
+use crate::sync::glance::Glance;
 use crate::sync::readiness::wait_for_descriptor;
 use crate::sys::clock::Deadline;
 use crate::sys::descriptor::Want;
@@ -65,14 +66,14 @@ fn hello(other: &Socket) {
     let mut bytes = [0; 13];
     let mut have = 0;
     while have < bytes.len() {
-        wait_for_descriptor(other.as_fd(), Want::Read, patience()).expect("a message");
+        wait_for_descriptor(other.as_fd(), Want::Read, patience(), &Glance::new()).expect("a message");
         have += other.receive(&mut bytes[have..]).expect("a message");
     }
     assert_eq!(&bytes[8..], b"hello");
 }
 
 fn ends(other: &Socket) -> bool {
-    wait_for_descriptor(other.as_fd(), Want::Read, patience()).expect("the end");
+    wait_for_descriptor(other.as_fd(), Want::Read, patience(), &Glance::new()).expect("the end");
     other.receive(&mut [0; 1]).is_ok_and(|count| count == 0)
 }
 
@@ -159,7 +160,7 @@ fn what_a_killed_process_had_lent_is_gone_and_whoever_receives_it_is_told() {
         }
     });
     let mut offset = [0; 8];
-    wait_for_descriptor(receives.as_fd(), Want::Read, patience()).expect("an offset");
+    wait_for_descriptor(receives.as_fd(), Want::Read, patience(), &Glance::new()).expect("an offset");
     receives.receive(&mut offset).expect("an offset");
     let offset = u64::from_le_bytes(offset);
     let message = Parcel::new(b"", &[offset]).expect("memory");
@@ -213,7 +214,7 @@ fn messages_of_several_processes_do_not_mix_and_a_killed_sender_spoils_its_direc
     }
     // This one does not fit: it is killed in the middle.
     let child = Child::run(move || send(4, 1, 64 << 20));
-    wait_for_descriptor(peer.socket().as_fd(), Want::Read, patience()).expect("it begins");
+    wait_for_descriptor(peer.socket().as_fd(), Want::Read, patience(), &Glance::new()).expect("it begins");
     let patience_begins = Instant::now();
     while !child.id.slot().is_some_and(|slot| slot.waits_now()) {
         assert!(patience_begins.elapsed() < Duration::from_secs(60));
