@@ -14,6 +14,8 @@ pub mod share;
 
 pub mod wire;
 
+pub mod call;
+
 pub mod process;
 
 pub mod queue;

@@ -17,6 +17,7 @@ const ROWS: &[&[&str]] = &[
     &["sync"],
     &["share"],
     &["wire"],
+    &["call"],
     &["process"],
     &["queue", "pipe", "socket", "pool", "manager"],
     &["script"],

@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 
 use rhai::{Array, Dynamic, FnPtr};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, int, is_impatient, raised, taken_out};
+use super::blocking::{Answers, Blocking, Caller, Step, Ticket, int, is_impatient, taken_out};
 use super::host::Host;
+use crate::call::Signature;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
 
@@ -39,13 +40,13 @@ impl Barrier {
         host: &dyn Host,
     ) -> Result<Step, Raised> {
         if self.broken {
-            return Err(raised(broken()));
+            return Err(Raised::of(broken()));
         }
         if self.line.len() + 1 < self.parties {
             if is_impatient(patience) {
                 self.break_up(answers);
                 self.broken = true;
-                return Err(raised(broken()));
+                return Err(Raised::of(broken()));
             }
             self.line.push_back(caller.ticket);
             return Ok(Step::Waits(Deadline::after(patience)));
@@ -81,7 +82,7 @@ impl Blocking for Barrier {
     ) -> Result<Step, Raised> {
         let value = match method {
             "wait" => {
-                let patience = Given::new("wait", &["timeout"], 0, given)?.seconds(0)?;
+                let patience = Signature::new("Barrier.wait", &["timeout"], 0).bind(given)?.seconds(0)?;
                 return self.arrive(caller, patience.or(self.patience), answers, host);
             }
             "reset" => {

@@ -13,7 +13,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic};
 
 use super::host::Host;
 use crate::sys::clock::Deadline;
@@ -67,13 +67,8 @@ impl Answers {
 
     /// Raises an error in the parked call of `ticket`.
     pub fn refuse(&mut self, ticket: Ticket, error: Error) {
-        self.parked.push((ticket, Err(raised(error)), String::new()));
+        self.parked.push((ticket, Err(Raised::of(error)), String::new()));
     }
-}
-
-/// An error of the server's own, as it travels.
-pub fn raised(error: Error) -> Raised {
-    Raised { value: Dynamic::from(error), traceback: String::new() }
 }
 
 /// How far a call got.
@@ -122,126 +117,6 @@ pub trait Blocking {
 
     /// As `print` shows it, without the name of its type.
     fn text(&self) -> String;
-}
-
-/// The arguments of a call, one place a parameter: by position, or the optional ones by name in a map behind them.
-pub struct Given {
-    method: &'static str,
-    names: &'static [&'static str],
-    values: Vec<Option<Dynamic>>,
-}
-
-impl Given {
-    /// Sorts the arguments.
-    ///
-    /// # Errors
-    /// `TypeError`.
-    pub fn new(
-        method: &'static str,
-        names: &'static [&'static str],
-        required: usize,
-        mut given: Array,
-    ) -> Result<Self, Raised> {
-        let mut values = vec![None; names.len()];
-        let error = |what: String| raised(Error::new("TypeError", format!("{method}() {what}")));
-        let options = if given.len() > required { given.pop_if(|last| last.is_map()) } else { None };
-        if given.len() < required || given.len() > names.len() {
-            let count = given.len();
-            return Err(error(format!("takes {required} to {} arguments, not {count}", names.len())));
-        }
-        for (place, value) in values.iter_mut().zip(given) {
-            *place = Some(value);
-        }
-        for (name, value) in options.and_then(Dynamic::try_cast::<Map>).unwrap_or_default() {
-            let place = names.iter().position(|known| *known == name.as_str());
-            match place.and_then(|place| values.get_mut(place)) {
-                Some(place @ None) => *place = Some(value),
-                Some(_) => return Err(error(format!("got '{name}' twice: by position and by name"))),
-                None => {
-                    return Err(error(format!("has no option '{name}'; it knows: {}", names.join(", "))));
-                }
-            }
-        }
-        Ok(Self { method, names, values })
-    }
-
-    /// The value of parameter `index`; `()` if it was not given.
-    pub fn any(&mut self, index: usize) -> Dynamic {
-        self.values.get_mut(index).and_then(Option::take).unwrap_or(Dynamic::UNIT)
-    }
-
-    /// Whether parameter `index` was given.
-    pub fn is_given(&self, index: usize) -> bool {
-        self.values.get(index).is_some_and(Option::is_some)
-    }
-
-    fn wrong(&self, index: usize, wanted: &str, value: &Dynamic) -> Raised {
-        let name = self.names.get(index).copied().unwrap_or("an argument");
-        let kind = value.type_name();
-        let kind = kind.rsplit("::").next().unwrap_or(kind);
-        raised(Error::new(
-            "TypeError",
-            format!("{}() wants {wanted} for '{name}', not {value} ({kind})", self.method),
-        ))
-    }
-
-    /// An int, or `otherwise`.
-    ///
-    /// # Errors
-    /// `TypeError`.
-    pub fn int(&mut self, index: usize, otherwise: i64) -> Result<i64, Raised> {
-        let value = self.any(index);
-        if value.is_unit() {
-            return Ok(otherwise);
-        }
-        value.as_int().map_err(|_| self.wrong(index, "an int", &value))
-    }
-
-    /// A bool, or `otherwise`.
-    ///
-    /// # Errors
-    /// `TypeError`.
-    pub fn bool(&mut self, index: usize, otherwise: bool) -> Result<bool, Raised> {
-        let value = self.any(index);
-        if value.is_unit() {
-            return Ok(otherwise);
-        }
-        value.as_bool().map_err(|_| self.wrong(index, "true or false", &value))
-    }
-
-    /// Seconds, if they are given.
-    ///
-    /// # Errors
-    /// `TypeError`.
-    pub fn seconds(&mut self, index: usize) -> Result<Option<f64>, Raised> {
-        let value = self.any(index);
-        if value.is_unit() {
-            return Ok(None);
-        }
-        seconds(&value).map(Some).ok_or_else(|| self.wrong(index, "seconds (a number)", &value))
-    }
-
-    /// `block, timeout` from parameter `first` on, as seconds: `None` is for ever. A number in place of `block` is
-    /// the time-out.
-    ///
-    /// # Errors
-    /// `TypeError`.
-    pub fn patience(&mut self, first: usize) -> Result<Option<f64>, Raised> {
-        let block = self.any(first);
-        if let Some(seconds) = seconds(&block) {
-            return Ok(Some(seconds));
-        }
-        let patience = self.seconds(first + 1)?;
-        match block.as_bool() {
-            Ok(false) => Ok(Some(0.0)),
-            Err(_) if !block.is_unit() => Err(self.wrong(first, "true or false", &block)),
-            _ => Ok(patience),
-        }
-    }
-}
-
-fn seconds(value: &Dynamic) -> Option<f64> {
-    value.as_float().ok().or_else(|| value.as_int().ok().map(|whole| whole as f64))
 }
 
 /// Takes out of a line who is unwanted; whether somebody was.

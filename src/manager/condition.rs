@@ -10,9 +10,10 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient, raised};
+use super::blocking::{Answers, Blocking, Caller, Step, Ticket, is_impatient};
 use super::host::Host;
 use super::lock::Lock;
+use crate::call::Signature;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
 
@@ -32,7 +33,7 @@ impl Condition {
 
     fn held(&self, caller: &Caller, method: &str) -> Result<u64, Raised> {
         match self.lock.borrow().depth(caller.who.client) {
-            0 => Err(raised(Error::new(
+            0 => Err(Raised::of(Error::new(
                 "RuntimeError",
                 format!(
                     "Condition.{method}() by {}, which does not hold it: acquire() comes first",
@@ -70,7 +71,7 @@ impl Blocking for Condition {
     ) -> Result<Step, Raised> {
         match method {
             "wait" => {
-                let patience = Given::new("wait", &["timeout"], 0, given)?.seconds(0)?;
+                let patience = Signature::new("Condition.wait", &["timeout"], 0).bind(given)?.seconds(0)?;
                 let depth = self.held(caller, method)?;
                 if is_impatient(patience) {
                     return Ok(Step::Done(false.into()));
@@ -80,7 +81,7 @@ impl Blocking for Condition {
                 Ok(Step::Waits(Deadline::after(patience)))
             }
             "notify" => {
-                let count = Given::new("notify", &["n"], 0, given)?.int(0, 1)?;
+                let count = Signature::new("Condition.notify", &["n"], 0).bind(given)?.int(0)?.unwrap_or(1);
                 self.held(caller, method)?;
                 self.notify(u64::try_from(count).unwrap_or(0), answers);
                 Ok(Step::UNIT)

@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, FnPtr};
+use rhai::{Array, Dynamic};
 
 use super::barrier::Barrier;
-use super::blocking::{Given, raised};
 use super::condition::Condition;
 use super::desk::Desk;
 use super::dict::Dict;
@@ -19,6 +18,7 @@ use super::object::{Body, Exposed};
 use super::proxy::{Proxy, object_of};
 use super::queue::Queue;
 use super::semaphore::Semaphore;
+use crate::call::Signature;
 use crate::wire::{Error, Raised};
 
 /// The types that every manager has.
@@ -42,7 +42,7 @@ pub const TYPES: &[&str] = &[
 ];
 
 fn error(kind: &str, what: String) -> Raised {
-    raised(Error::new(kind, what))
+    Raised::of(Error::new(kind, what))
 }
 
 /// Makes an object of the type `typeid`.
@@ -62,49 +62,53 @@ pub fn create(desk: &Desk, typeid: &str, mut given: Array, host: &dyn Host) -> R
     if matches!(typeid, "list" | "dict" | "set" | "Namespace" | "Array") {
         given.iter_mut().for_each(copy_contents);
     }
+    let name = TYPES.iter().find(|name| **name == typeid).copied().unwrap_or_default();
+    // What is in a container may be a map, so a map is no option here.
+    let only = |parameter, given: Array| Signature::new(name, parameter, given.len().min(1)).bind(given);
     let body = match typeid {
         "list" => {
-            let items = Given::new("list", &["sequence"], given.len().min(1), given)?.any(0);
+            let items = only(&["sequence"], given)?.any(0);
             let items = if items.is_unit() { Array::new() } else { host.items(items)? };
             Body::Value(items.into())
         }
         "dict" | "Namespace" => {
-            let entries = Given::new("dict", &["entries"], given.len().min(1), given)?.any(0);
+            let entries = only(&["entries"], given)?.any(0);
             let mut dict = Dict::default();
             if !entries.is_unit() {
-                dict.update(entries).map_err(raised)?;
+                dict.update(entries).map_err(Raised::of)?;
             }
             if typeid == "dict" { Body::Dict(dict) } else { Body::Namespace(dict) }
         }
         "set" => {
-            let items = Given::new("set", &["iterable"], given.len().min(1), given)?.any(0);
+            let items = only(&["iterable"], given)?.any(0);
             Body::Set(if items.is_unit() { Dict::default() } else { of_items(host.items(items)?)? })
         }
         "Value" => {
-            let mut given = Given::new("Value", &["typecode", "value"], given.len().clamp(1, 2), given)?;
+            let mut given =
+                Signature::new(name, &["typecode", "value"], given.len().clamp(1, 2)).bind(given)?;
             Body::Cell(given.any(0), given.any(1))
         }
         "Array" | "Pool" => Body::Value(host.construct(typeid, given)?),
         "Lock" | "RLock" => {
-            Given::new("Lock", &[], 0, given)?;
+            Signature::new(name, &[], 0).bind(given)?;
             Body::Lock(Rc::new(RefCell::new(Lock::new(typeid == "RLock"))))
         }
         "Semaphore" | "BoundedSemaphore" => {
-            let units = Given::new("Semaphore", &["value"], 0, given)?.int(0, 1)?;
+            let units = Signature::new(name, &["value"], 0).bind(given)?.int(0)?.unwrap_or(1);
             let units = u64::try_from(units)
                 .map_err(|_| error("ValueError", format!("{typeid}() wants 0 units or more, not {units}")))?;
             Body::Semaphore(Semaphore::new(units, typeid == "BoundedSemaphore"))
         }
         "Condition" => {
-            Body::Condition(Condition::new(lock(Given::new("Condition", &["lock"], 0, given)?.any(0))?))
+            Body::Condition(Condition::new(lock(Signature::new(name, &["lock"], 0).bind(given)?.any(0))?))
         }
         "Event" => {
-            Given::new("Event", &[], 0, given)?;
+            Signature::new(name, &[], 0).bind(given)?;
             Body::Event(Event::default())
         }
         "Barrier" => Body::Barrier(barrier(given)?),
         "Queue" | "JoinableQueue" => {
-            let limit = Given::new("Queue", &["maxsize"], 0, given)?.int(0, 0)?;
+            let limit = Signature::new(name, &["maxsize"], 0).bind(given)?.int(0)?.unwrap_or(0);
             // As in Python, zero and less are no limit.
             Body::Queue(Queue::new(usize::try_from(limit).unwrap_or(0)))
         }
@@ -135,20 +139,11 @@ fn lock(given: Dynamic) -> Result<Rc<RefCell<Lock>>, Raised> {
 }
 
 fn barrier(given: Array) -> Result<Barrier, Raised> {
-    let mut given = Given::new("Barrier", &["parties", "action", "timeout"], 1, given)?;
-    let parties = given.int(0, 0)?;
+    let mut given = Signature::new("Barrier", &["parties", "action", "timeout"], 1).bind(given)?;
+    let parties = given.int(0)?.unwrap_or(0);
     let parties = usize::try_from(parties)
         .ok()
         .filter(|parties| *parties > 0)
         .ok_or_else(|| error("ValueError", format!("Barrier() wants 1 party or more, not {parties}")))?;
-    let action = given.any(1);
-    let action = match action.is_unit() {
-        true => None,
-        false => Some(
-            action
-                .try_cast::<FnPtr>()
-                .ok_or_else(|| error("TypeError", "Barrier() wants a function for 'action'".to_owned()))?,
-        ),
-    };
-    Ok(Barrier::new(parties, action, given.seconds(2)?))
+    Ok(Barrier::new(parties, given.function(1)?, given.seconds(2)?))
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rhai::{Array, Dynamic, ImmutableString};
 
-use super::blocking::{Answer, Answers, Caller, Step, Ticket, Who, raised};
+use super::blocking::{Answer, Answers, Caller, Step, Ticket, Who};
 use super::create::create;
 use super::host::{Host, Trial};
 use super::methods::perform;
@@ -23,7 +23,7 @@ use super::proxy::Proxy;
 use super::registry::{Registered, Registry};
 use super::site::Site;
 use crate::sys::clock::Deadline;
-use crate::wire::Error;
+use crate::wire::{Error, Raised};
 
 /// How long what is tried again rests, at least and at most.
 const TRY: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(16));
@@ -73,8 +73,8 @@ pub fn leave() {
 /// What a call comes to: an answer and a word to the caller, or nothing yet.
 pub type Outcome = Option<(Answer, String)>;
 
-fn error<T>(kind: &str, message: impl Into<ImmutableString>) -> Result<T, crate::wire::Raised> {
-    Err(raised(Error::new(kind, message)))
+fn error<T>(kind: &str, message: impl Into<ImmutableString>) -> Result<T, Raised> {
+    Err(Raised::of(Error::new(kind, message)))
 }
 
 impl Desk {
@@ -219,7 +219,7 @@ impl Desk {
                 let name = next().into_immutable_string().unwrap_or_default();
                 let constructor = next().try_cast();
                 let constructor =
-                    constructor.ok_or_else(|| raised(Error::new("TypeError", "no constructor")))?;
+                    constructor.ok_or_else(|| Raised::of(Error::new("TypeError", "no constructor")))?;
                 let exposed = next().try_cast::<Array>().map(names);
                 self.registry.register(name, Registered { constructor, exposed });
                 Ok(Dynamic::UNIT)

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use rhai::Array;
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, is_impatient, taken_out};
+use super::blocking::{Answers, Blocking, Caller, Step, Ticket, is_impatient, taken_out};
 use super::host::Host;
+use crate::call::Signature;
 use crate::sys::clock::Deadline;
 use crate::wire::Raised;
 
@@ -27,7 +28,7 @@ impl Blocking for Event {
     ) -> Result<Step, Raised> {
         match method {
             "wait" => {
-                let patience = Given::new("wait", &["timeout"], 0, given)?.seconds(0)?;
+                let patience = Signature::new("Event.wait", &["timeout"], 0).bind(given)?.seconds(0)?;
                 if self.set || is_impatient(patience) {
                     return Ok(Step::Done(self.set.into()));
                 }

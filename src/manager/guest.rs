@@ -324,10 +324,10 @@ fn arguments(
         Some(reason) => reason,
         None => Error::new("RemoteError", format!("the arguments can't be read: {error}")),
     });
-    let given = given.map_err(super::blocking::raised)?;
-    given.try_cast().ok_or_else(|| {
-        super::blocking::raised(Error::new("RemoteError", "the arguments of a call are an array"))
-    })
+    let given = given.map_err(Raised::of)?;
+    given
+        .try_cast()
+        .ok_or_else(|| Raised::of(Error::new("RemoteError", "the arguments of a call are an array")))
 }
 
 /// For clients of other sessions: only this server's objects go there and come from there.

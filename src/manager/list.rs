@@ -7,7 +7,7 @@ use std::ops::{Range, RangeInclusive};
 
 use rhai::{Array, Dynamic, INT};
 
-use super::blocking::{int, raised};
+use super::blocking::int;
 use super::host::Host;
 use crate::wire::{Error, Raised};
 
@@ -78,7 +78,7 @@ pub fn call(
 }
 
 fn missing(item: &Dynamic) -> Raised {
-    raised(Error::new("ValueError", format!("{item:?} is not in the list")))
+    Raised::of(Error::new("ValueError", format!("{item:?} is not in the list")))
 }
 
 fn find(list: &Array, item: &Dynamic, host: &dyn Host) -> Result<Option<usize>, Raised> {
@@ -93,12 +93,15 @@ fn find(list: &Array, item: &Dynamic, host: &dyn Host) -> Result<Option<usize>, 
 /// Where `index` is; negative ones count from the end.
 fn place(length: usize, index: &Dynamic) -> Result<usize, Raised> {
     let wanted = |what: &str| {
-        raised(Error::new("TypeError", format!("a list's index is an int or a range, not {index:?}{what}")))
+        Raised::of(Error::new(
+            "TypeError",
+            format!("a list's index is an int or a range, not {index:?}{what}"),
+        ))
     };
     let index = index.as_int().map_err(|_| wanted(""))?;
     let place = if index < 0 { index.saturating_add(length as INT) } else { index };
     usize::try_from(place).ok().filter(|place| *place < length).ok_or_else(|| {
-        raised(Error::new(
+        Raised::of(Error::new(
             "IndexError",
             format!("index {index} is out of range: the list has {length} items"),
         ))
@@ -131,8 +134,9 @@ fn get(list: &Array, key: &Dynamic) -> Result<Dynamic, Raised> {
 fn set(list: &mut Array, key: &Dynamic, value: Dynamic) -> Result<(), Raised> {
     if let Some(span) = span(list.len(), key) {
         let items = value.try_cast::<Array>();
-        let items = items
-            .ok_or_else(|| raised(Error::new("TypeError", "what replaces a part of a list is an array")))?;
+        let items = items.ok_or_else(|| {
+            Raised::of(Error::new("TypeError", "what replaces a part of a list is an array"))
+        })?;
         list.splice(span, items);
         return Ok(());
     }
@@ -145,12 +149,12 @@ fn set(list: &mut Array, key: &Dynamic, value: Dynamic) -> Result<(), Raised> {
 
 fn repeated(list: &Array, times: &Dynamic) -> Result<Array, Raised> {
     let wanted =
-        || raised(Error::new("TypeError", format!("a list is repeated an int of times, not {times:?}")));
+        || Raised::of(Error::new("TypeError", format!("a list is repeated an int of times, not {times:?}")));
     let times = usize::try_from(times.as_int().map_err(|_| wanted())?).unwrap_or(0);
     let length = list.len().checked_mul(times).filter(|length| *length < 1 << 32);
     let mut all = Array::new();
     length.and_then(|length| all.try_reserve(length).ok()).ok_or_else(|| {
-        raised(Error::new("MemoryError", format!("a list of {} items {times} times", list.len())))
+        Raised::of(Error::new("MemoryError", format!("a list of {} items {times} times", list.len())))
     })?;
     (0..times).for_each(|_| all.extend_from_slice(list));
     Ok(all)

@@ -16,8 +16,9 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, Who, is_impatient, raised, taken_out};
+use super::blocking::{Answers, Blocking, Caller, Step, Ticket, Who, is_impatient, taken_out};
 use super::host::Host;
+use crate::call::Signature;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
 
@@ -120,7 +121,7 @@ impl Lock {
     /// # Errors
     /// `TypeError`.
     pub fn acquire(&mut self, caller: &Caller, given: Array, answers: &mut Answers) -> Result<Step, Raised> {
-        let patience = Given::new("acquire", &["block", "timeout"], 0, given)?.patience(0)?;
+        let patience = Signature::new("Lock.acquire", &["block", "timeout"], 0).bind(given)?.patience(0)?;
         if let Some(word) = self.take(&caller.who, 1) {
             answers.word = word;
             return Ok(Step::Done(true.into()));
@@ -150,14 +151,14 @@ impl Lock {
                 self.let_go(answers);
                 Ok(Step::UNIT)
             }
-            State::Held(owner, _) => Err(raised(Error::new(
+            State::Held(owner, _) => Err(Raised::of(Error::new(
                 "RuntimeError",
                 format!(
                     "release() of an RLock that {} does not hold; {} (pid {}) does",
                     caller.who.name, owner.name, owner.pid
                 ),
             ))),
-            State::Free => Err(raised(Error::new(
+            State::Free => Err(Raised::of(Error::new(
                 "RuntimeError",
                 format!("release() of a {} that nobody holds", self.name()),
             ))),

@@ -4,7 +4,7 @@
 
 use rhai::{Array, Dynamic};
 
-use super::blocking::{int, raised};
+use super::blocking::int;
 use super::dict::{Dict, Key};
 use super::host::Host;
 use crate::wire::{Error, Raised};
@@ -13,11 +13,11 @@ use crate::wire::{Error, Raised};
 pub type Called = Result<Option<Dynamic>, Raised>;
 
 fn key(value: &Dynamic) -> Result<Key, Raised> {
-    Key::of(value).map_err(raised)
+    Key::of(value).map_err(Raised::of)
 }
 
 fn missing(key: &Dynamic) -> Raised {
-    raised(Error::new("KeyError", format!("{key:?}")))
+    Raised::of(Error::new("KeyError", format!("{key:?}")))
 }
 
 fn keys(dict: &Dict) -> Dynamic {
@@ -36,7 +36,7 @@ pub fn dict(dict: &mut Dict, method: &str, given: &mut Array, host: &dyn Host) -
     let value = match (method, given.as_mut_slice()) {
         ("[]" | ".", [name]) => dict.get(&key(name)?).cloned().ok_or_else(|| missing(name))?,
         ("[]=" | "set" | ".=", [name, value]) => {
-            dict.set(name.take(), value.take()).map_err(raised)?;
+            dict.set(name.take(), value.take()).map_err(Raised::of)?;
             Dynamic::UNIT
         }
         ("get", [name]) => dict.get(&key(name)?).cloned().unwrap_or_default(),
@@ -57,7 +57,7 @@ pub fn dict(dict: &mut Dict, method: &str, given: &mut Array, host: &dyn Host) -
         ("popitem", []) => {
             let (key, value) = dict
                 .pop()
-                .ok_or_else(|| raised(Error::new("KeyError", "popitem(): the dictionary is empty")))?;
+                .ok_or_else(|| Raised::of(Error::new("KeyError", "popitem(): the dictionary is empty")))?;
             vec![key, value].into()
         }
         ("setdefault", [name]) => default(dict, name, Dynamic::UNIT)?,
@@ -66,17 +66,17 @@ pub fn dict(dict: &mut Dict, method: &str, given: &mut Array, host: &dyn Host) -
             default(dict, name, value)?
         }
         ("update" | "mixin" | "+=", [other]) => {
-            dict.update(other.take()).map_err(raised)?;
+            dict.update(other.take()).map_err(Raised::of)?;
             Dynamic::UNIT
         }
         ("keys" | "<iter>", []) => keys(dict),
         ("values", []) => dict.items().map(|(_, value)| value.clone()).collect::<Array>().into(),
         ("items", []) => dict.items().map(pair).collect::<Array>().into(),
-        ("copy" | "to_map", []) => dict.to_map().map_err(raised)?.into(),
+        ("copy" | "to_map", []) => dict.to_map().map_err(Raised::of)?.into(),
         ("to_string", []) => shown(dict, host)?.into(),
         _ => {
             // As a map of the language.
-            let mut map = Dynamic::from_map(dict.to_map().map_err(raised)?);
+            let mut map = Dynamic::from_map(dict.to_map().map_err(Raised::of)?);
             let result = host.method(&mut map, method, std::mem::take(given))?;
             if let Some(map) = map.try_cast() {
                 dict.become_map(map);
@@ -91,7 +91,7 @@ fn default(dict: &mut Dict, name: &Dynamic, value: Dynamic) -> Result<Dynamic, R
     if let Some(value) = dict.get(&key(name)?) {
         return Ok(value.clone());
     }
-    dict.set(name.clone(), value.clone()).map_err(raised)?;
+    dict.set(name.clone(), value.clone()).map_err(Raised::of)?;
     Ok(value)
 }
 
@@ -109,21 +109,21 @@ fn shown(dict: &Dict, host: &dyn Host) -> Result<String, Raised> {
 /// What it raises.
 pub fn namespace(names: &mut Dict, method: &str, given: &mut Array, host: &dyn Host) -> Called {
     let none = |name: &Dynamic| {
-        raised(Error::new("AttributeError", format!("the namespace has no attribute '{name}'")))
+        Raised::of(Error::new("AttributeError", format!("the namespace has no attribute '{name}'")))
     };
     let value = match (method, given.as_mut_slice()) {
         ("[]" | "." | "getattr", [name]) => names.get(&key(name)?).cloned().ok_or_else(|| none(name))?,
         ("[]=" | ".=" | "setattr", [name, value]) => {
             if !name.is_string() {
-                return Err(raised(Error::new("TypeError", "an attribute's name is a string")));
+                return Err(Raised::of(Error::new("TypeError", "an attribute's name is a string")));
             }
-            names.set(name.take(), value.take()).map_err(raised)?;
+            names.set(name.take(), value.take()).map_err(Raised::of)?;
             Dynamic::UNIT
         }
         ("remove" | "delattr", [name]) => names.remove(&key(name)?).ok_or_else(|| none(name))?,
         ("contains" | "hasattr", [name]) => names.contains(&key(name)?).into(),
         ("keys" | "<iter>", []) => keys(names),
-        ("copy" | "to_map", []) => names.to_map().map_err(raised)?.into(),
+        ("copy" | "to_map", []) => names.to_map().map_err(Raised::of)?.into(),
         ("to_string", []) => {
             let mut shown = Vec::new();
             for (name, value) in names.items().filter(|(name, _)| !name.to_string().starts_with('_')) {
@@ -143,12 +143,14 @@ pub fn namespace(names: &mut Dict, method: &str, given: &mut Array, host: &dyn H
 pub fn set(set: &mut Dict, method: &str, given: &mut Array, host: &dyn Host) -> Called {
     let value = match (method, given.as_mut_slice()) {
         ("add" | "push", [item]) => {
-            set.set(item.take(), Dynamic::UNIT).map_err(raised)?;
+            set.set(item.take(), Dynamic::UNIT).map_err(Raised::of)?;
             Dynamic::UNIT
         }
         ("discard", [item]) => set.remove(&key(item)?).is_some().into(),
         ("remove", [item]) => set.remove(&key(item)?).map(|_| Dynamic::UNIT).ok_or_else(|| missing(item))?,
-        ("pop", []) => set.pop().ok_or_else(|| raised(Error::new("KeyError", "pop(): the set is empty")))?.0,
+        ("pop", []) => {
+            set.pop().ok_or_else(|| Raised::of(Error::new("KeyError", "pop(): the set is empty")))?.0
+        }
         ("contains", [item]) => set.contains(&key(item)?).into(),
         ("len", []) => int(set.len()),
         ("is_empty", []) => set.is_empty().into(),
@@ -179,7 +181,7 @@ pub fn set(set: &mut Dict, method: &str, given: &mut Array, host: &dyn Host) -> 
 /// `TypeError` if one of them can be none of its items.
 pub fn of_items(items: Array) -> Result<Dict, Raised> {
     let mut set = Dict::default();
-    items.into_iter().try_for_each(|item| set.set(item, Dynamic::UNIT)).map_err(raised)?;
+    items.into_iter().try_for_each(|item| set.set(item, Dynamic::UNIT)).map_err(Raised::of)?;
     Ok(set)
 }
 

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, FnPtr, ImmutableString};
 
-use super::blocking::{Answers, Caller, Step, raised};
+use super::blocking::{Answers, Caller, Step};
 use super::desk::{Desk, Done};
 use super::host::Host;
 use super::mapping::Called;
@@ -66,7 +66,7 @@ pub fn perform(
     }
     let mut body = object.body.try_borrow_mut().map_err(|_| {
         let what = format!("{method}() of a {} that is being called at this moment", object.typeid);
-        raised(Error::new("RuntimeError", what))
+        Raised::of(Error::new("RuntimeError", what))
     })?;
     let called = match &mut *body {
         Body::Value(value) => match host.trial(value, method, &given) {
@@ -114,12 +114,12 @@ fn refuse_hidden(object: &Object, method: &str, given: &Array) -> Result<(), Rai
         return Ok(());
     }
     let what = format!("the method '{name}' of a managed {} is not exposed", object.typeid);
-    Err(raised(Error::new("RemoteError", what)))
+    Err(Raised::of(Error::new("RemoteError", what)))
 }
 
 fn unknown(object: &Object, method: &str, given: &Array) -> Raised {
     match (method, given.first()) {
-        ("." | ".=", Some(name)) => raised(Error::new(
+        ("." | ".=", Some(name)) => Raised::of(Error::new(
             "AttributeError",
             format!("a managed {} has no attribute '{name}'", object.typeid),
         )),
@@ -129,7 +129,7 @@ fn unknown(object: &Object, method: &str, given: &Array) -> Raised {
                 method => method,
             };
             let what = format!("a managed {} has no method '{method}' for these arguments", object.typeid);
-            raised(Error::new("RemoteError", what))
+            Raised::of(Error::new("RemoteError", what))
         }
     }
 }
@@ -201,7 +201,7 @@ fn field(value: &mut Dynamic, method: &str, given: &mut Array, host: &dyn Host) 
             let found = own(value, &name.to_string());
             found.ok_or_else(|| {
                 let kind = if method == "." { "AttributeError" } else { "KeyError" };
-                raised(Error::new(kind, format!("{name:?}")))
+                Raised::of(Error::new(kind, format!("{name:?}")))
             })?
         }
         ("[]=" | ".=", [name, new]) => {

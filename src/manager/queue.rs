@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 
 use rhai::{Array, Dynamic};
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, int, is_impatient, raised, taken_out};
+use super::blocking::{Answers, Blocking, Caller, Step, Ticket, int, is_impatient, taken_out};
 use super::host::Host;
+use crate::call::Signature;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
 
@@ -28,7 +29,7 @@ pub struct Queue {
 }
 
 fn error<T>(kind: &str, message: &str) -> Result<T, Raised> {
-    Err(raised(Error::new(kind, message)))
+    Err(Raised::of(Error::new(kind, message)))
 }
 
 impl Queue {
@@ -146,22 +147,24 @@ impl Blocking for Queue {
     ) -> Result<Step, Raised> {
         match method {
             "put" => {
-                let mut given = Given::new("put", &["item", "block", "timeout"], 1, given)?;
+                let mut given = Signature::new("Queue.put", &["value", "block", "timeout"], 1).bind(given)?;
                 let (item, patience) = (given.any(0), given.patience(1)?);
                 self.put(caller, item, patience, answers)
             }
             "put_nowait" => {
-                let item = Given::new("put_nowait", &["item"], 1, given)?.any(0);
+                let item = Signature::new("Queue.put_nowait", &["value"], 1).bind(given)?.any(0);
                 self.put(caller, item, Some(0.0), answers)
             }
             "get" => {
-                let patience = Given::new("get", &["block", "timeout"], 0, given)?.patience(0)?;
+                let patience =
+                    Signature::new("Queue.get", &["block", "timeout"], 0).bind(given)?.patience(0)?;
                 self.get(caller, patience, answers)
             }
             "get_nowait" => self.get(caller, Some(0.0), answers),
             "task_done" => self.task_done(1, answers),
             "join" => {
-                let patience = Given::new("join", &["timeout"], 0, given)?.seconds(0)?;
+                let patience =
+                    Signature::new("JoinableQueue.join", &["timeout"], 0).bind(given)?.seconds(0)?;
                 if self.unfinished == 0 || is_impatient(patience) {
                     return Ok(Step::Done((self.unfinished == 0).into()));
                 }
@@ -169,7 +172,10 @@ impl Blocking for Queue {
                 Ok(Step::Waits(Deadline::after(patience)))
             }
             "shutdown" => {
-                let immediate = Given::new("shutdown", &["immediate"], 0, given)?.bool(0, false)?;
+                let immediate = Signature::new("Queue.shutdown", &["immediate"], 0)
+                    .bind(given)?
+                    .bool(0)?
+                    .unwrap_or(false);
                 self.shut_down(immediate, answers);
                 Ok(Step::UNIT)
             }

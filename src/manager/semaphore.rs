@@ -12,9 +12,10 @@ use std::rc::Rc;
 
 use rhai::Array;
 
-use super::blocking::{Answers, Blocking, Caller, Given, Step, Ticket, Who, is_impatient, raised, taken_out};
+use super::blocking::{Answers, Blocking, Caller, Step, Ticket, Who, is_impatient, taken_out};
 use super::host::Host;
 use super::lock::lost;
+use crate::call::Signature;
 use crate::sys::clock::Deadline;
 use crate::wire::{Error, Raised};
 
@@ -118,7 +119,8 @@ impl Blocking for Semaphore {
     ) -> Result<Step, Raised> {
         match method {
             "acquire" | "__enter__" => {
-                let patience = Given::new("acquire", &["block", "timeout"], 0, given)?.patience(0)?;
+                let patience =
+                    Signature::new("Semaphore.acquire", &["block", "timeout"], 0).bind(given)?.patience(0)?;
                 if let Some(word) = self.take(&caller.who) {
                     answers.word = word;
                     return Ok(Step::Done(true.into()));
@@ -130,7 +132,7 @@ impl Blocking for Semaphore {
                 Ok(Step::Waits(Deadline::after(patience)))
             }
             "release" | "__exit__" => {
-                self.release(caller.who.client).map_err(raised)?;
+                self.release(caller.who.client).map_err(Raised::of)?;
                 self.settle(answers);
                 Ok(Step::UNIT)
             }

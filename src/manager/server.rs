@@ -34,6 +34,7 @@ use crate::socket::listener::Listener;
 use crate::sync::glance::Glance;
 use crate::sync::wait::SLICE;
 use crate::sys::socket::is_of_client;
+use crate::wire::{Error, Raised};
 
 /// Clients that have not shown yet that they have the key.
 const STRANGERS: usize = 64;
@@ -233,8 +234,7 @@ impl<'h> Server<'h> {
         }
         guest.heeded = wanted;
         let token = Token(usize::try_from(number).map_err(io::Error::other)?);
-        let interest =
-            if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let interest = if wanted { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         self.poll.registry().reregister(&mut SourceFd(&guest.descriptor()), token, interest)
     }
 
@@ -344,7 +344,7 @@ impl<'h> Server<'h> {
                 guest.hold(object);
                 Ok(rhai::Dynamic::UNIT)
             }
-            _ => Err(super::blocking::raised(crate::wire::Error::new(
+            _ => Err(Raised::of(Error::new(
                 "RemoteError",
                 format!("the manager's object {id} is gone: nobody referred to it any more"),
             ))),

@@ -9,6 +9,7 @@ use super::queue;
 use super::raise::{Raise, RhaiResult, interrupted, raise};
 use super::signature::{Arguments, Signature, described};
 use crate::arena::table::{ProcessId, SLOTS, Waiting};
+use crate::manager::proxy::Proxy;
 use crate::process::sentinel::Sentinel;
 use crate::sync::wait::sleep_until;
 use crate::sync::watch::{self, Watched};
@@ -60,6 +61,10 @@ fn watched(object: &Dynamic) -> Result<Box<dyn Watched>, Raise> {
         return Ok(Box::new(result.clone()));
     }
     let kinds = "connections, queues, processes and their sentinels, and results of pools";
+    if object.is::<Proxy>() {
+        let instead = "what blocks in it has a timeout of its own, and a Queue() can be waited for";
+        return Err(raise("TypeError", format!("wait() takes {kinds}, no object of a manager: {instead}")));
+    }
     Err(raise("TypeError", format!("wait() takes {kinds}, not {}", described(object))))
 }
 

@@ -27,6 +27,12 @@ pub struct Raised {
     pub traceback: String,
 }
 
+impl From<Error> for Raised {
+    fn from(error: Error) -> Self {
+        Self::of(error)
+    }
+}
+
 impl Raised {
     /// An error that no script raised.
     #[must_use]

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, NativeCallContext};
 
 use super::trial;
-use crate::manager::blocking::{Answer, raised};
+use crate::manager::blocking::Answer;
 use crate::manager::host::{Host, Trial};
 use crate::script::raise::{Raise, RhaiResult};
 use crate::script::signature::{collected, described};
@@ -47,14 +47,14 @@ impl Host for Engineer<'_> {
                 if signature.split(' ').next() == Some(method) =>
             {
                 let what = format!("{kind} has no method '{method}' that takes {count} such arguments");
-                raised(Error::new("RemoteError", what))
+                Raised::of(Error::new("RemoteError", what))
             }
             EvalAltResult::ErrorDotExpr(..) if method.contains('$') => {
                 let name = method.split_once('$').map_or(method, |(_, name)| name);
-                raised(Error::new("AttributeError", format!("{kind} has no property '{name}'")))
+                Raised::of(Error::new("AttributeError", format!("{kind} has no property '{name}'")))
             }
             EvalAltResult::ErrorIndexingType(..) if method.contains('$') => {
-                raised(Error::new("TypeError", format!("{kind} has no elements")))
+                Raised::of(Error::new("TypeError", format!("{kind} has no elements")))
             }
             _ => captured(error),
         })
@@ -85,7 +85,7 @@ impl Host for Engineer<'_> {
         let kind = described(&value);
         collected(self.0, value).map_err(|error| match *error {
             EvalAltResult::ErrorFor(..) => {
-                raised(Error::new("TypeError", format!("no loop goes through {kind}")))
+                Raised::of(Error::new("TypeError", format!("no loop goes through {kind}")))
             }
             error => captured(error.into()),
         })

@@ -6,7 +6,8 @@
 use rhai::{Array, Dynamic};
 
 use super::host::{Engineer, captured};
-use crate::manager::blocking::{Answer, Given, raised};
+use crate::call::Signature;
+use crate::manager::blocking::Answer;
 use crate::manager::host::Trial;
 use crate::queue::view::{JoinableQueue, Queue, SimpleQueue};
 use crate::script::pool::{AsyncResult, is_pool};
@@ -51,17 +52,18 @@ pub fn of(
 }
 
 fn parsed(value: &Dynamic, method: &str, arguments: Array) -> Result<Trial, Raised> {
-    let (item, patience) = match method {
-        "put" => {
-            let mut given = Given::new("put", &["value", "block", "timeout"], 1, arguments)?;
-            (vec![given.any(0)], given.patience(1)?)
-        }
-        "join" | "wait" => (Array::new(), Given::new("wait", &["timeout"], 0, arguments)?.seconds(0)?),
-        "get" if value.is::<AsyncResult>() => {
-            (Array::new(), Given::new("get", &["timeout"], 0, arguments)?.seconds(0)?)
-        }
-        _ => (Array::new(), Given::new("get", &["block", "timeout"], 0, arguments)?.patience(0)?),
+    let signature = match method {
+        "put" => Signature::new("put", &["value", "block", "timeout"], 1),
+        "join" => Signature::new("join", &["timeout"], 0),
+        "wait" => Signature::new("wait", &["timeout"], 0),
+        "get" if value.is::<AsyncResult>() => Signature::new("get", &["timeout"], 0),
+        "get" => Signature::new("get", &["block", "timeout"], 0),
+        _ => Signature::new("acquire", &["block", "timeout"], 0),
     };
+    let mut given = signature.bind(arguments)?;
+    let item = if method == "put" { vec![given.any(0)] } else { Array::new() };
+    let patience =
+        if signature.parameters == ["timeout"] { given.seconds(0)? } else { given.patience(item.len())? };
     let method = if method == "__enter__" { "acquire" } else { method };
     Ok(trial(value.clone(), method, item, patience))
 }
@@ -105,7 +107,7 @@ pub fn attempt(host: &Engineer<'_>, trial: &Trial) -> Option<Answer> {
 
 /// What comes of one whose time is over.
 pub fn too_late(trial: &Trial) -> Answer {
-    let error = |kind: &str, what: &str| Err(raised(Error::new(kind, what)));
+    let error = |kind: &str, what: &str| Err(Raised::of(Error::new(kind, what)));
     match trial.method.as_str() {
         "get" if trial.value.is::<AsyncResult>() => error("TimeoutError", "the result is not there yet"),
         "get" => error("Empty", ""),
