@@ -20,7 +20,17 @@ const ROUNDS: &str = "12";
 
 /// What each kind of client does for ever.
 const WORK: &str = r#"
-    fn work(kind, d, l, q, lock, rlock, semaphore, condition, event) {
+    fn objects(m) {
+        [
+            m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event(),
+            m.Barrier(2), m.JoinableQueue(), m.set(), m.Namespace(), m.Value("i", 0), m.Array("i", 1)
+        ]
+    }
+
+    fn work(kind, all) {
+        let d = all[0]; let l = all[1]; let q = all[2]; let lock = all[3]; let rlock = all[4]; let semaphore = all[5];
+        let condition = all[6]; let event = all[7]; let barrier = all[8]; let jobs = all[9]; let set = all[10];
+        let names = all[11]; let value = all[12]; let array = all[13];
         loop {
             switch kind {
                 0 => { d["x"] = blob(50_000, 1); d["x"].len(); d.keys(); }
@@ -31,6 +41,9 @@ const WORK: &str = r#"
                 5 => { with condition { condition.wait(0.001); condition.notify_all(); } }
                 6 => { event.wait(0.001); event.set(); event.clear(); }
                 7 => { let inner = [l, d]; l.push(inner); d["inner"] = inner; d["inner"][0].len(); l.clear(); }
+                8 => { try { barrier.wait(0.001); } catch { barrier.reset(); } }
+                9 => { jobs.put(1); jobs.get(); jobs.task_done(); jobs.join(0.001); }
+                10 => { set.add(1); set.discard(1); names.x = [1]; value.value = 2; array[0] = value.value; }
             }
         }
     }
@@ -40,10 +53,10 @@ const WORK: &str = r#"
 const CLIENTS: &str = r#"
     if __name__ == "__main__" {
         with Manager() as m {
-            let all = [m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event()];
+            let all = objects(m);
             for round in 0..ROUNDS {
                 let victims = [];
-                for kind in 0..8 { let p = Process(work, [kind] + all); p.start(); victims.push(p); }
+                for kind in 0..11 { let p = Process(work, [kind, all]); p.start(); victims.push(p); }
                 sleep(uniform(0.0, 0.1));
                 for p in victims { p.kill(); p.join(); }
             }
@@ -70,7 +83,7 @@ fn clients_killed_in_the_middle_of_a_call_leave_nothing_held() {
             assert_eq!(session.line(), "true", "{method}");
         }
         assert_eq!(session.line(), "usable", "{method}");
-        assert_eq!(session.line(), "8", "{method}: objects that nobody has");
+        assert_eq!(session.line(), "14", "{method}: objects that nobody has");
         let ended = session.end();
         assert_eq!(ended.code, 0, "{method}: {}", ended.stderr);
         let others: Vec<&str> = ended
@@ -86,7 +99,7 @@ fn clients_killed_in_the_middle_of_a_call_leave_nothing_held() {
 const SERVERS: &str = r#"
     fn told(told, kind, all) {
         try {
-            work(kind, all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]);
+            work(kind, all);
         } catch (e) {
             told.put(e.kind);
         }
@@ -97,10 +110,10 @@ const SERVERS: &str = r#"
         for round in 0..4 {
             let m = Manager();
             let server = active_children()[0];
-            let all = [m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event()];
+            let all = objects(m);
             let queue = Queue();
             let clients = [];
-            for kind in 0..8 { let p = Process(told, [queue, kind, all]); p.start(); clients.push(p); }
+            for kind in 0..11 { let p = Process(told, [queue, kind, all]); p.start(); clients.push(p); }
             sleep(uniform(0.0, 0.2));
             server.kill();
             for p in clients { p.join(); }
@@ -130,8 +143,8 @@ fn nothing_is_left_of_a_session_that_is_killed() {
             r#"
             if __name__ == "__main__" {
                 let m = Manager();
-                let all = [m.dict(), m.list(), m.Queue(), m.Lock(), m.RLock(), m.BoundedSemaphore(2), m.Condition(), m.Event()];
-                for kind in 0..8 { Process(work, [kind] + all).start(); }
+                let all = objects(m);
+                for kind in 0..11 { Process(work, [kind, all]).start(); }
                 sleep(0.2);
                 print("works");
                 sleep(60);

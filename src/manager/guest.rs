@@ -19,7 +19,8 @@ use std::time::Instant;
 use rhai::{Array, Dynamic};
 
 use super::blocking::{Answer, Who};
-use super::message::{self, Inbox, Kind, LONGEST, Message};
+use super::inbox::Inbox;
+use super::message::{self, Kind, LONGEST, Message};
 use super::object::Object;
 use super::registry::Registry;
 use crate::socket::greeting::Greeting;

@@ -19,7 +19,8 @@ use rhai::Array;
 use sha2::Sha256;
 
 use super::blocking::Answer;
-use super::message::{self, Inbox, Kind, LONGEST, Message};
+use super::inbox::Inbox;
+use super::message::{self, Kind, LONGEST, Message};
 use crate::arena::segment;
 use crate::arena::table::{Waiting, waiting_for};
 use crate::socket::framing::FrameError;

@@ -3,7 +3,9 @@
 //! | file | concept |
 //! |---|---|
 //! | `message` | what server and clients say to each other |
+//! | `inbox` | what has arrived, cut into messages |
 //! | `server` | the loop that serves all clients |
+//! | `door` | where clients come in |
 //! | `guest` | a client as the server has it |
 //! | `desk` | what is done about calls |
 //! | `methods` | one call of one object |
@@ -24,9 +26,11 @@ pub mod condition;
 pub mod create;
 pub mod desk;
 pub mod dict;
+mod door;
 pub mod event;
 pub mod guest;
 pub mod host;
+pub mod inbox;
 pub mod link;
 pub mod list;
 pub mod lock;

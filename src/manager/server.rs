@@ -14,7 +14,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -23,25 +23,21 @@ use mio::{Events, Interest, Poll, Token};
 
 use super::blocking::{Caller, Ticket};
 use super::desk::{self, Desk};
+use super::door::Door;
 use super::guest::{Carriers, Guest, Over, Phase, Wish};
 use super::host::Host;
 use super::registry::Registry;
 use super::site::Site;
 use crate::arena::sweep;
-use crate::socket::greeting::Greeting;
-use crate::socket::handshake::Handshake;
 use crate::socket::listener::Listener;
 use crate::sync::glance::Glance;
 use crate::sync::wait::SLICE;
-use crate::sys::socket::is_of_client;
 use crate::wire::{Error, Raised};
 
 /// Clients that have not shown yet that they have the key.
 const STRANGERS: usize = 64;
 /// How long they may take for it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it rests when the system has no room for another client.
-const REST: Duration = Duration::from_millis(100);
 /// How often it looks for objects that nobody refers to, and at how many.
 const ROUND: Duration = Duration::from_millis(50);
 const LOOK: usize = 1024;
@@ -55,15 +51,12 @@ pub struct Server<'h> {
     desk: Rc<Desk>,
     host: &'h dyn Host,
     carriers: Carriers,
-    listener: Listener,
-    key: Vec<u8>,
+    door: Door,
     poll: Poll,
     guests: HashMap<u64, Guest>,
     last: u64,
     /// Those for whom there may be something to do.
     ready: VecDeque<u64>,
-    /// Whether clients may be waiting with the system, and when to look.
-    knocked: Option<Instant>,
     looked: Instant,
     glance: Glance,
 }
@@ -83,21 +76,19 @@ impl<'h> Server<'h> {
     ) -> io::Result<Self> {
         crate::sys::resources::raise_descriptor_limit();
         let poll = Poll::new()?;
-        let number = listener.open().socket().as_fd().as_raw_fd();
-        poll.registry().register(&mut SourceFd(&number), LISTENER, Interest::READABLE)?;
         let site = Site::of(listener.address(), key);
+        let door = Door::new(listener, key);
+        poll.registry().register(&mut SourceFd(&door.descriptor()), LISTENER, Interest::READABLE)?;
         let desk = Desk::open(site, name.to_owned(), registry);
         Ok(Self {
             desk,
             host,
             carriers,
-            listener,
-            key: key.to_vec(),
+            door,
             poll,
             guests: HashMap::new(),
             last: 0,
             ready: VecDeque::new(),
-            knocked: Some(Instant::now()),
             looked: Instant::now(),
             glance: Glance::new(),
         })
@@ -147,8 +138,7 @@ impl<'h> Server<'h> {
         if !self.ready.is_empty() {
             return Duration::ZERO;
         }
-        let knock = self.knocked.map(|at| at.saturating_duration_since(Instant::now()));
-        let times = [Some(SLICE), self.desk.patience(), knock];
+        let times = [Some(SLICE), self.desk.patience(), self.door.patience()];
         let soonest = times.into_iter().flatten().min().unwrap_or(SLICE);
         // A part of a millisecond is a whole one: what is waited for is not there before.
         if soonest.is_zero() { soonest } else { soonest.max(Duration::from_millis(1)) }
@@ -156,7 +146,7 @@ impl<'h> Server<'h> {
 
     fn note(&mut self, event: &mio::event::Event) {
         if event.token() == LISTENER {
-            self.knocked = Some(Instant::now());
+            self.door.knock();
             return;
         }
         let number = event.token().0 as u64;
@@ -169,9 +159,7 @@ impl<'h> Server<'h> {
 
     /// Does everything that can be done now.
     fn round(&mut self) {
-        if self.knocked.is_some_and(|at| at <= Instant::now()) {
-            self.let_in();
-        }
+        self.let_in();
         for _ in 0..self.ready.len() {
             let Some(number) = self.ready.pop_front() else { break };
             if self.serve_one(number).is_err() || self.heed(number).is_err() {
@@ -190,25 +178,11 @@ impl<'h> Server<'h> {
 
     /// Takes in the clients that wait with the system.
     fn let_in(&mut self) {
-        self.knocked = None;
-        loop {
-            let socket = match self.listener.open().socket().accept() {
-                Ok((socket, _)) => socket,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if is_of_client(&error) => continue,
-                Err(_) => {
-                    self.knocked = Some(Instant::now() + REST);
-                    return;
-                }
-            };
-            // One that hears nothing from its peer for minutes learns that by asking.
-            socket.keep_alive();
-            let Ok(handshake) = Handshake::of_listener(Some(&self.key)) else { continue };
+        while let Some(greeting) = self.door.next_client() {
             self.last += 1;
             let number = self.last;
-            let descriptor = socket.as_fd().as_raw_fd();
-            let mut guest = Guest::new(Greeting::new(socket, handshake), number, Instant::now() + PATIENCE);
-            if self.watch(descriptor, number).is_err() {
+            let mut guest = Guest::new(greeting, number, Instant::now() + PATIENCE);
+            if self.watch(guest.descriptor(), number).is_err() {
                 continue;
             }
             // Mostly its first message is there already.
@@ -385,6 +359,6 @@ impl<'h> Server<'h> {
         }
         self.guests.clear();
         desk::leave();
-        self.listener.close();
+        self.door.close();
     }
 }

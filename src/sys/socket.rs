@@ -4,7 +4,7 @@
 //! [`std::io::ErrorKind::WouldBlock`]: whoever wants to wait does so with `descriptor::poll`. A signal ends no other
 //! call here: what it interrupts is made again.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -128,7 +128,12 @@ impl Socket {
     /// `WouldBlock` if there is no room; what the system says of the connection.
     pub fn send(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-        uninterrupted(|| system::sendmsg::<()>(self.0.as_raw_fd(), pieces, &[], flags, None))
+        let number = self.0.as_raw_fd();
+        match pieces {
+            // The system has less to take apart.
+            [piece] => uninterrupted(|| system::send(number, piece, flags)),
+            pieces => uninterrupted(|| system::sendmsg::<()>(number, pieces, &[], flags, None)),
+        }
     }
 
     /// Takes what has arrived, at most `buffer` of it; how many bytes. 0 is the end.
@@ -160,9 +165,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::receive`]; `Interrupted` if a signal came.
     pub fn wait_and_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut pieces = [IoSliceMut::new(buffer)];
-        let message = system::recvmsg::<()>(self.0.as_raw_fd(), &mut pieces, None, MsgFlags::empty())?;
-        Ok(message.bytes)
+        Ok(system::recv(self.0.as_raw_fd(), buffer, MsgFlags::empty())?)
     }
 
     /// As [`Socket::receive`], but what has arrived stays.
@@ -174,11 +177,7 @@ impl Socket {
     }
 
     fn take(&self, buffer: &mut [u8], flags: MsgFlags) -> io::Result<usize> {
-        uninterrupted(|| {
-            let mut pieces = [IoSliceMut::new(buffer)];
-            let message = system::recvmsg::<()>(self.0.as_raw_fd(), &mut pieces, None, flags)?;
-            Ok(message.bytes)
-        })
+        uninterrupted(|| system::recv(self.0.as_raw_fd(), buffer, flags))
     }
 
     /// Ends the connection for everybody who has it, whatever other descriptors there are of it.

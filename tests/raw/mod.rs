@@ -7,7 +7,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use rhai::Dynamic;
-use stook::manager::message::{self, Inbox, Kind, LONGEST};
+use stook::manager::inbox::Inbox;
+use stook::manager::message::{self, Kind, LONGEST};
 use stook::socket::handshake::Handshake;
 use stook::wire::{NoHandles, decode, encode_all};
 
