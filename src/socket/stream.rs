@@ -207,7 +207,7 @@ impl Open {
     pub fn poll(&self, deadline: Deadline) -> Result<bool, GaveUp> {
         tidy();
         // Without time to wait, it is looked all the same.
-        if crate::sync::readiness::is_ready(self.socket().as_fd(), Want::Read) {
+        if crate::sys::descriptor::is_ready(self.socket().as_fd(), Want::Read) {
             return Ok(true);
         }
         match self.wait(Want::Read, deadline) {

@@ -65,7 +65,7 @@ pub fn wait_for_descriptor(
     let mut ready = Vec::with_capacity(1);
     loop {
         let slice = before(deadline)?;
-        if glance.until(|| is_ready(descriptor, want)) {
+        if glance.until(|| descriptor::is_ready(descriptor, want)) {
             return Ok(());
         }
         sleep(&[(descriptor, want)], &mut ready, slice)?;
@@ -73,13 +73,6 @@ pub fn wait_for_descriptor(
             return Ok(());
         }
     }
-}
-
-/// Whether `descriptor` is ready now.
-pub fn is_ready(descriptor: BorrowedFd<'_>, want: Want) -> bool {
-    let mut ready = Vec::with_capacity(1);
-    descriptor::poll(&[(descriptor, want)], &mut ready, Duration::ZERO);
-    ready.contains(&true)
 }
 
 #[cfg(test)]
@@ -96,7 +89,8 @@ mod tests {
         let glance = Glance::new();
         let soon = || Deadline::after(Some(0.02));
         assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, soon(), &glance), Err(GaveUp::TimedOut));
-        assert!(!is_ready(one.as_fd(), Want::Read) && is_ready(one.as_fd(), Want::Write));
+        let ready = |want| descriptor::is_ready(one.as_fd(), want);
+        assert!(!ready(Want::Read) && ready(Want::Write));
         other.send(&[IoSlice::new(b"x")]).expect("there is room");
         assert_eq!(wait_for_descriptor(one.as_fd(), Want::Read, Deadline::Never, &glance), Ok(()));
         let (one, other) = pair().expect("two sockets");

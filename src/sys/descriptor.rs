@@ -20,18 +20,25 @@ pub enum Want {
     Write,
 }
 
+impl Want {
+    fn flags(self) -> PollFlags {
+        match self {
+            Self::Read => PollFlags::POLLIN,
+            Self::Write => PollFlags::POLLOUT,
+        }
+    }
+}
+
+/// Whether `descriptor` is ready now. Errors and hang-ups count, as in [`poll`].
+pub fn is_ready(descriptor: BorrowedFd<'_>, want: Want) -> bool {
+    nix::poll::poll(&mut [PollFd::new(descriptor, want.flags())], PollTimeout::ZERO)
+        .is_ok_and(|count| count > 0)
+}
+
 /// Waits until one of `wanted` is ready, for at most `limit`; which are is then in `ready`, one for each.
 pub fn poll(wanted: &[(BorrowedFd<'_>, Want)], ready: &mut Vec<bool>, limit: Duration) -> Wake {
-    let mut entries: Vec<PollFd<'_>> = wanted
-        .iter()
-        .map(|(descriptor, want)| {
-            let flags = match want {
-                Want::Read => PollFlags::POLLIN,
-                Want::Write => PollFlags::POLLOUT,
-            };
-            PollFd::new(*descriptor, flags)
-        })
-        .collect();
+    let mut entries: Vec<PollFd<'_>> =
+        wanted.iter().map(|(descriptor, want)| PollFd::new(*descriptor, want.flags())).collect();
     // A part of a millisecond is a whole one: this may not end before its time.
     let limit = limit.as_nanos().div_ceil(1_000_000);
     let limit = i32::try_from(limit).ok().and_then(|limit| PollTimeout::try_from(limit).ok());
