@@ -79,9 +79,9 @@ fn run(context: &mut EvalContext, inputs: &[Expression], number: &Dynamic) -> Rh
             ));
         }
     };
-    let short = short::find(number);
-    let short = short.as_deref();
-    let position = resource.start_position();
+    let known = short::find(number);
+    let position = known.as_ref().map_or_else(|| resource.position(), |known| known.position);
+    let short = known.as_ref().and_then(|known| known.short.as_ref());
     let inside = |context: &mut EvalContext, entered: &Entered| {
         let bound = name.map(|name| name::bind(context, name, entered.value()));
         let result = match short {

@@ -200,8 +200,8 @@ impl Generator<'_, '_> {
 
     /// Leaves what was entered behind the first `inside`.
     pub fn get_out(&mut self, inside: usize) {
-        for entered in self.inside[inside..].to_vec().into_iter().rev() {
-            match entered {
+        for at in (inside..self.inside.len()).rev() {
+            match self.inside[at] {
                 Inside::Handler => {
                     let run = self.run;
                     self.helper(Helper::EndHandler, &[run]);

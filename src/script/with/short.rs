@@ -4,6 +4,7 @@
 //! without loops and without calls of the script's functions is done before that machine knows where anything is. So it
 //! is taken from the syntax tree here, when a text is compiled, and each time its statements are done one by
 //! one: as an [`Assignment`] if they are, and else by walking the tree, which finds the caches of the code around.
+//! Where the resource stands is taken from there, too: compiled code knows only its first instruction.
 //!
 //! The parser gives each `with` a number, which says here which one it is. Closures are named after what stands in
 //! them, also such numbers, so these follow from the text alone.
@@ -15,7 +16,7 @@ use std::rc::Rc;
 
 use rhai::{
     AST, ASTNode, CustomExpr, Dynamic, Engine, EvalContext, Expr, Expression, INT, ImmutableString,
-    ParseError, Stmt, StmtBlock,
+    ParseError, Position, Stmt, StmtBlock,
 };
 
 use super::step::{Assignment, Undone};
@@ -24,7 +25,7 @@ use crate::script::raise::RhaiResult;
 thread_local! {
     /// The number of the next `with` of the text that is being compiled.
     static NEXT: Cell<Option<INT>> = const { Cell::new(None) };
-    static SHORT: RefCell<BTreeMap<INT, Rc<Short>>> = const { RefCell::new(BTreeMap::new()) };
+    static KNOWN: RefCell<BTreeMap<INT, Rc<Known>>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Compiles `text`.
@@ -40,7 +41,7 @@ pub fn compile(engine: &Engine, text: &str) -> Result<AST, ParseError> {
     let next = NEXT.take();
     let ast = ast?;
     if next != Some(first) {
-        keep_short_ones(&ast);
+        keep(&ast);
     }
     Ok(ast)
 }
@@ -52,23 +53,32 @@ pub fn number() -> Dynamic {
     number.map_or(Dynamic::UNIT, Dynamic::from_int)
 }
 
-fn keep_short_ones(ast: &AST) {
+fn keep(ast: &AST) {
     let functions: HashSet<&str> = ast.iter_functions().map(|function| function.name).collect();
     ast.walk(&mut |path| {
         if let Some(ASTNode::Expr(Expr::Custom(with, _))) = path.last()
             && let Ok(number) = with.state.as_int()
-            && let Some(short) = Short::of(with, &functions)
         {
-            SHORT.with_borrow_mut(|all| all.insert(number, Rc::new(short)));
+            let position = with.inputs.first().map_or(Position::NONE, Expr::start_position);
+            let known = Known { position, short: Short::of(with, &functions) };
+            KNOWN.with_borrow_mut(|all| all.insert(number, Rc::new(known)));
         }
         true
     });
 }
 
-/// The block with this number, if it is a short one.
-pub fn find(number: &Dynamic) -> Option<Rc<Short>> {
+/// What is known of the `with` of this number.
+pub struct Known {
+    /// Where the resource stands.
+    pub position: Position,
+    /// The block, if it is a short one.
+    pub short: Option<Short>,
+}
+
+/// What is known of the `with` of this number, if it has one.
+pub fn find(number: &Dynamic) -> Option<Rc<Known>> {
     let number = number.as_int().ok()?;
-    SHORT.with_borrow(|all| all.get(&number).map(Rc::clone))
+    KNOWN.with_borrow(|all| all.get(&number).map(Rc::clone))
 }
 
 /// See the head of this file.
