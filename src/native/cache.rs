@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use rhai::{AST, Caches, Dynamic, Engine, EvalAltResult, FnArgsVec, NativeCallContext, Position};
 
-use super::enter::{self, Prepared, kind};
+use super::elements;
+use super::enter::{self, Prepared};
 use super::forms::{Entry, Forms};
 use super::ir::Function;
 use super::layout;
@@ -108,7 +109,8 @@ impl Compiler {
         arguments: &mut [Dynamic],
     ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
         let given: FnArgsVec<&Dynamic> = arguments.iter().collect();
-        let (entry, _) = self.ready(name, false, &given)?;
+        // They were copied for this call: to look at all they hold costs no more than that.
+        let (entry, _) = self.ready(name, false, &given, elements::of)?;
         drop(given);
         self.enter_at(entry, context, level, name, arguments)
     }
@@ -163,7 +165,13 @@ impl Compiler {
     }
 
     /// The form for these arguments, compiled now if that is worth it.
-    fn ready(&self, name: &str, has_this: bool, arguments: &[&Dynamic]) -> Option<(Entry, Rc<Function>)> {
+    fn ready(
+        &self,
+        name: &str,
+        has_this: bool,
+        arguments: &[&Dynamic],
+        kind: fn(&Dynamic) -> Type,
+    ) -> Option<(Entry, Rc<Function>)> {
         let function = self.program.find(name, arguments.len())?;
         if self.unsuitable.is_some() || arguments.iter().any(|argument| argument.is_shared()) {
             return None;
@@ -173,13 +181,20 @@ impl Compiler {
             return None;
         }
         let this = lowered.uses_this.then_some(Type::Any);
-        let types: FnArgsVec<Type> =
+        let mut types: FnArgsVec<Type> =
             this.into_iter().chain(arguments.iter().map(|argument| kind(argument))).collect();
         let mut forms = self.forms.try_borrow_mut().ok()?;
         if let Some(entry) = forms.entry(function, &types) {
             return Some((entry, lowered));
         }
-        if forms.bytes() >= self.limits.code || forms.types(function).len() >= self.limits.forms {
+        if forms.count(function) >= self.limits.forms / 2 {
+            // A form for arrays of anything does for many.
+            types.iter_mut().filter(|kind| kind.is_array()).for_each(|kind| *kind = Type::Any);
+            if let Some(entry) = forms.entry(function, &types) {
+                return Some((entry, lowered));
+            }
+        }
+        if forms.bytes() >= self.limits.code || forms.count(function) >= self.limits.forms {
             return None;
         }
         let entry = forms.compile(&self.program, &Key { function, parameters: types.to_vec() });
@@ -220,24 +235,27 @@ impl Compiler {
 }
 
 fn described(types: &[Type]) -> String {
-    let names: Vec<&str> = types
-        .iter()
-        .map(|kind| match kind {
-            Type::Int => "int",
-            Type::Float => "float",
-            Type::Bool => "bool",
-            Type::Char => "char",
-            Type::Unit => "()",
-            Type::Any | Type::Never => "any",
-        })
-        .collect();
+    let names: Vec<String> = types.iter().map(|kind| named(*kind)).collect();
     format!("({})", names.join(", "))
+}
+
+fn named(kind: Type) -> String {
+    match kind {
+        Type::Int => "int".to_owned(),
+        Type::Float => "float".to_owned(),
+        Type::Bool => "bool".to_owned(),
+        Type::Char => "char".to_owned(),
+        Type::Unit => "()".to_owned(),
+        Type::Array(1, Type::Never) => "[]".to_owned(),
+        Type::Array(..) => format!("[{}]", named(kind.element())),
+        Type::Any | Type::Never => "any".to_owned(),
+    }
 }
 
 impl Closures for Compiler {
     fn prepared(&self, name: &str, arguments: &[&Dynamic]) -> Option<Prepared> {
-        let (entry, function) = self.ready(name, false, arguments)?;
-        let types = arguments.iter().map(|argument| kind(argument)).collect();
+        let (entry, function) = self.ready(name, false, arguments, elements::scalar)?;
+        let types = arguments.iter().map(|argument| elements::scalar(argument)).collect();
         Some(Prepared { entry, function, types })
     }
 
@@ -249,7 +267,7 @@ impl Closures for Compiler {
         this: Option<&mut Dynamic>,
         arguments: &[&Dynamic],
     ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
-        let (entry, function) = self.ready(name, this.is_some(), arguments)?;
+        let (entry, function) = self.ready(name, this.is_some(), arguments, elements::scalar)?;
         if level > run.deepest {
             return None;
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, EvalAltResult, FnArgsVec, Position};
 
+use super::elements;
 use super::forms::Entry;
 use super::ir::Function;
 use super::runtime::Run;
@@ -25,22 +26,7 @@ impl Prepared {
                 .iter()
                 .map(Borrow::borrow)
                 .zip(&self.types)
-                .all(|(value, wanted)| kind(value) == *wanted && !value.is_shared())
-    }
-}
-
-/// The type that an argument is compiled for.
-pub fn kind(value: &Dynamic) -> Type {
-    if value.tag() != 0 || value.is_shared() {
-        return Type::Any;
-    }
-    match value {
-        value if value.is_int() => Type::Int,
-        value if value.is_float() => Type::Float,
-        value if value.is_bool() => Type::Bool,
-        value if value.is_char() => Type::Char,
-        value if value.is_unit() => Type::Unit,
-        _ => Type::Any,
+                .all(|(value, wanted)| elements::scalar(value) == *wanted && !value.is_shared())
     }
 }
 

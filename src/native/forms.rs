@@ -48,6 +48,10 @@ impl Functions for Around<'_> {
         self.program.defines(name)
     }
 
+    fn constant_type(&self, constant: usize) -> Type {
+        self.program.constant_type(constant)
+    }
+
     fn result(&self, key: &Key) -> Option<Type> {
         self.program.result(key)
     }
@@ -87,6 +91,11 @@ impl Forms {
             .collect();
         types.sort_by_key(|types| format!("{types:?}"));
         types
+    }
+
+    /// How many forms of a function there are.
+    pub fn count(&self, function: usize) -> usize {
+        self.compiled.keys().filter(|key| key.function == function).count()
     }
 
     pub fn bytes(&self) -> usize {

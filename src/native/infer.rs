@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::elements::{self, Effect};
 use super::ir::{Chain, Node, Root, VarId};
 use super::numeric;
 use super::types::{Form, Found, Functions, Key, Type, binary};
@@ -43,9 +44,29 @@ pub fn infer(functions: &dyn Functions, first: Key) -> Found {
             at += 1;
         }
         if !changed {
-            return Found { forms: found, places };
+            return needed(functions, Found { forms: found, places });
         }
     }
+}
+
+/// The first form and those that are called in the end: on the way, types were called that have risen since.
+fn needed(functions: &dyn Functions, found: Found) -> Found {
+    let mut kept = Found { forms: Vec::new(), places: HashMap::new() };
+    let mut open: Vec<usize> = vec![0];
+    while let Some(at) = open.pop() {
+        let (key, form) = &found.forms[at];
+        if kept.places.contains_key(key) {
+            continue;
+        }
+        kept.places.insert(key.clone(), kept.forms.len());
+        kept.forms.push((key.clone(), form.clone()));
+        if let Some(function) = functions.lowered(key.function) {
+            let mut pass = Pass::looking(functions, &found.forms, &found.places, form.clone());
+            pass.node(&function.body);
+            open.extend(pass.called.iter().filter_map(|key| found.places.get(key)));
+        }
+    }
+    kept
 }
 
 fn add(
@@ -80,7 +101,7 @@ pub struct Pass<'a> {
     /// What the loops around the place give.
     loops: Vec<Type>,
     changed: bool,
-    /// Nothing is called that isn't known.
+    /// Nothing is called that isn't known; what is called is noted.
     final_pass: bool,
 }
 
@@ -118,13 +139,21 @@ impl<'a> Pass<'a> {
         (!types.contains(&Type::Never)).then_some(types)
     }
 
-    fn chain(&mut self, chain: &Chain) -> bool {
-        let operands = self.all(&chain.operands).is_some();
-        let root = match &chain.root {
-            Root::Value(value) => self.node(value) != Type::Never,
-            Root::Variable(_) => true,
-        };
-        operands && root
+    /// The type of a chain's root, if it comes to that.
+    fn chain(&mut self, chain: &Chain) -> Option<Type> {
+        self.all(&chain.operands)?;
+        Some(match &chain.root {
+            Root::Value(value) => self.node(value),
+            Root::Variable(variable) => self.form.variables[*variable],
+        })
+        .filter(|root| *root != Type::Never)
+    }
+
+    /// The root of a chain is of this type from now on.
+    fn changed(&mut self, chain: &Chain, to: Type) {
+        if let Root::Variable(variable) = chain.root {
+            self.raise(variable, to);
+        }
     }
 
     fn in_loop(&mut self, start: Type, body: &Node) -> Type {
@@ -139,6 +168,9 @@ impl<'a> Pass<'a> {
             return result;
         }
         if let Some(place) = self.places.get(&key) {
+            if self.final_pass {
+                self.called.push(key);
+            }
             return self.results[*place].1.result;
         }
         if self.functions.lowered(key.function).is_none_or(|function| function.uses_this) {
@@ -158,7 +190,7 @@ impl<'a> Pass<'a> {
             Node::Int(_) => Type::Int,
             Node::Float(_) => Type::Float,
             Node::Char(_) => Type::Char,
-            Node::Constant(_) => Type::Any,
+            Node::Constant(constant) => self.functions.constant_type(*constant),
             Node::Read(variable) => self.form.variables[*variable],
             Node::Block(nodes, _) => {
                 let mut last = Type::Unit;
@@ -238,15 +270,17 @@ impl<'a> Pass<'a> {
                 self.in_loop(Type::Unit, body)
             }
             Node::Each(each) => {
-                if self.node(&each.iterable) == Type::Never {
+                let iterable = self.node(&each.iterable);
+                if iterable == Type::Never {
                     return Type::Never;
                 }
-                self.raise(each.variable, Type::Any);
+                let item = iterable.element();
+                if item == Type::Never {
+                    return Type::Unit; // the array is empty
+                }
+                self.raise(each.variable, item);
                 if let Some(counter) = each.counter {
                     self.raise(counter, Type::Int);
-                }
-                if each.whole.returns {
-                    self.result(Type::Any);
                 }
                 self.in_loop(Type::Unit, &each.body)
             }
@@ -299,35 +333,25 @@ impl<'a> Pass<'a> {
                 Some(parameters) => self.result_of(Key { function: *function, parameters }),
                 None => Type::Never,
             },
-            Node::Native(name, arguments, _) => match self.all(arguments) {
-                Some(types) if !self.functions.defines(name) => {
-                    numeric::standard(name, &types).map_or(Type::Any, |(_, kind)| kind)
-                }
-                Some(_) => Type::Any,
+            Node::Native(name, arguments, _) => self.native(name, arguments),
+            Node::Get(chain) => match self.chain(chain) {
+                Some(root) => elements::at(root, &chain.steps),
                 None => Type::Never,
             },
-            Node::Get(chain) => {
-                if self.chain(chain) {
-                    Type::Any
-                } else {
-                    Type::Never
-                }
-            }
-            Node::Set(chain, _, value) => {
+            Node::Set(chain, op, value) => {
                 let value = self.node(value);
-                let fine = self.chain(chain);
-                if let Root::Variable(variable) = chain.root {
-                    self.raise(variable, Type::Any);
-                }
-                if value == Type::Never || !fine { Type::Never } else { Type::Unit }
-            }
-            Node::Method(chain, name, count, _) => {
-                if !self.chain(chain) {
+                let Some(root) = self.chain(chain).filter(|_| value != Type::Never) else {
                     return Type::Never;
-                }
-                self.method(chain, name, *count)
+                };
+                let new = op.map_or(value, |(op, _)| binary(op, elements::at(root, &chain.steps), value));
+                self.changed(chain, elements::stored(root, &chain.steps, new));
+                Type::Unit
             }
-            Node::Text(nodes, _) | Node::Array(nodes) => self.all(nodes).map_or(Type::Never, |_| Type::Any),
+            Node::Method(chain, name, count, _) => self.method(chain, name, *count),
+            Node::Text(nodes, _) => self.all(nodes).map_or(Type::Never, |_| Type::Any),
+            Node::Array(nodes) => self.all(nodes).map_or(Type::Never, |types| {
+                Type::array_of(types.into_iter().fold(Type::Never, Type::join))
+            }),
             Node::Map(_, entries) => {
                 let types = entries.iter().map(|(_, value)| self.node(value));
                 let ends = types.fold(false, |ends, kind| ends | (kind == Type::Never));
@@ -342,19 +366,44 @@ impl<'a> Pass<'a> {
         }
     }
 
+    fn native(&mut self, name: &str, arguments: &[Node]) -> Type {
+        let Some(types) = self.all(arguments) else { return Type::Never };
+        let ours = !self.functions.defines(name);
+        // A variable in front goes by reference.
+        if let Some(Node::Read(variable)) = arguments.first()
+            && types[0].is_array()
+        {
+            match elements::effect(name, types.len() - 1) {
+                Effect::None if ours => {}
+                Effect::Adds if ours => self.raise(*variable, Type::array_of(types[1])),
+                _ => self.raise(*variable, Type::Any),
+            }
+        }
+        let found = numeric::standard(name, &types).filter(|_| ours);
+        found.map_or(Type::Any, |(_, kind)| kind)
+    }
+
     fn method(&mut self, chain: &Chain, name: &str, count: usize) -> Type {
-        if self.functions.defines(name) {
-            return Type::Any;
+        let Some(root) = self.chain(chain) else { return Type::Never };
+        let ours = !self.functions.defines(name);
+        let object = elements::at(root, &chain.steps);
+        let (given, effect) = (chain.operands.len() - count, elements::effect(name, count));
+        if ours && object.is_array() && effect == Effect::Adds {
+            let element = self.node(&chain.operands[given]);
+            let array = object.join(Type::array_of(element));
+            self.changed(chain, elements::stored(root, &chain.steps, array));
+            return Type::Unit;
+        }
+        if root.is_array() && !(ours && object.is_array() && effect == Effect::None) {
+            self.changed(chain, Type::Any);
+        }
+        if !ours || !chain.steps.is_empty() {
+            return if ours && name == "len" && count == 0 { Type::Int } else { Type::Any };
         }
         if name == "len" && count == 0 {
             return Type::Int;
         }
-        let receiver = match (&chain.root, chain.steps.is_empty()) {
-            (Root::Variable(variable), true) => self.form.variables[*variable],
-            (Root::Value(value), true) => self.node(value),
-            _ => Type::Any,
-        };
-        let mut types = vec![receiver];
+        let mut types = vec![root];
         types.extend(chain.operands.iter().map(|operand| self.node(operand)).collect::<Vec<_>>());
         numeric::standard(name, &types).map_or(Type::Any, |(_, kind)| kind)
     }

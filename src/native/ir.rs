@@ -147,8 +147,9 @@ pub struct Each {
     pub counter: Option<VarId>,
     pub iterable: Node,
     pub body: Node,
-    /// The loop over a value named `$0`, for what has an iterator of its own.
-    pub whole: Fragment,
+    /// Where it is said that nothing goes through such a value, and that a step fails.
+    pub begins: SiteId,
+    pub steps: SiteId,
 }
 
 /// `with resource { .. }`.

@@ -28,9 +28,10 @@ pub struct Layout {
     pub array_tag: u8,
     /// The kind of values of native types.
     pub native_tag: u8,
-    /// Where a `Vec` keeps its pointer and its length.
+    /// Where a `Vec` keeps its pointer, its length, and how many it has room for.
     pub vec_pointer_at: i32,
     pub vec_len_at: i32,
+    pub vec_room_at: i32,
     /// Bit `n` is set if kind `n` is plain.
     pub plain: u64,
 }
@@ -109,7 +110,7 @@ fn probe() -> Option<Layout> {
     let distinct = (0..all.len()).all(|at| all[at] < 64 && !all[..at].contains(&all[at]));
     let (zero, no) = (made(unit, 1, &[0]), made(truth, bool_at, &[0]));
     let agree = same && is_fresh(&zero) && zero.is_unit() && is_fresh(&no) && no.as_bool() == Ok(false);
-    let (vec_pointer_at, vec_len_at) = vec_parts()?;
+    let (vec_pointer_at, vec_len_at, vec_room_at) = vec_parts()?;
     let aligned = char_at % 4 == 0;
     (agree && distinct && aligned && boxed()).then_some(Layout {
         unit: unit.into(),
@@ -124,12 +125,13 @@ fn probe() -> Option<Layout> {
         native_tag: native,
         vec_pointer_at,
         vec_len_at,
+        vec_room_at,
         plain: plain.iter().fold(0, |mask, tag| mask | 1 << tag),
     })
 }
 
-/// Where a vector keeps its pointer and its length.
-fn vec_parts() -> Option<(i32, i32)> {
+/// Where a vector keeps its pointer, its length and its capacity.
+fn vec_parts() -> Option<(i32, i32, i32)> {
     const WORDS: usize = 3;
     if size_of::<Array>() != WORDS * 8 {
         return None;
@@ -143,7 +145,7 @@ fn vec_parts() -> Option<(i32, i32)> {
         let found = places.next()?;
         places.next().is_none().then(|| i32::try_from(found * 8).ok())?
     };
-    Some((at(array.as_ptr().addr())?, at(array.len())?))
+    Some((at(array.as_ptr().addr())?, at(array.len())?, at(array.capacity())?))
 }
 
 /// Whether an array's payload is a pointer to its vector.

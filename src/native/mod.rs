@@ -8,6 +8,7 @@
 mod cache;
 mod codegen;
 mod collect;
+mod elements;
 mod enter;
 mod forms;
 mod infer;

@@ -22,6 +22,7 @@ pub enum Standard {
     Odd,
     Even,
     Zero,
+    Number(f64),
 }
 
 fn ln(x: f64) -> f64 {
@@ -32,6 +33,8 @@ fn ln(x: f64) -> f64 {
 pub fn standard(name: &str, arguments: &[Type]) -> Option<(Standard, Type)> {
     use Type::{Bool, Float, Int};
     Some(match (name, arguments) {
+        ("PI", []) => (Standard::Number(std::f64::consts::PI), Float),
+        ("E", []) => (Standard::Number(std::f64::consts::E), Float),
         ("sqrt", [Float]) => (Standard::Sqrt, Float),
         ("floor", [Float]) => (Standard::Floor, Float),
         ("ceiling", [Float]) => (Standard::Ceiling, Float),

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use rhai::{AST, ImmutableString};
 
 use super::collect::{self, Head};
-use super::ir::Function;
+use super::elements;
+use super::ir::{ConstantId, Function};
 use super::lower::{self, Names, Refusal};
 use super::site::Pool;
 use super::types::{Functions, Key, Type};
@@ -86,6 +87,13 @@ impl Functions for Program {
 
     fn defines(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
+    }
+
+    fn constant_type(&self, constant: ConstantId) -> Type {
+        match elements::of(self.pool.borrow().value(constant)) {
+            array @ Type::Array(..) => array,
+            _ => Type::Any,
+        }
     }
 
     fn result(&self, key: &Key) -> Option<Type> {

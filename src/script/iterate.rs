@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use rhai::packages::{Package, StandardPackage};
-use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, Module, NativeCallContext, Shared, Variant};
+use rhai::{Dynamic, Engine, EvalAltResult, FnPtr, GlobalRuntimeState, Module, NativeCallContext, Shared, Variant};
 
 use super::kept::Kept;
 use super::raise::Raise;
@@ -27,6 +27,8 @@ thread_local! {
     static OURS: RefCell<Module> = const { RefCell::new(Module::new()) };
     /// Those of the language.
     static STANDARD: Shared<Module> = StandardPackage::new().as_shared_module();
+    /// Both, to look up, since the last type was added.
+    static FOUND: RefCell<Option<GlobalRuntimeState>> = const { RefCell::new(None) };
 }
 
 /// Lets loops go through a `T`, and calls that take its items one at a time.
@@ -45,6 +47,7 @@ where
     OURS.with_borrow_mut(|ours| {
         ours.set_iter_result(TypeId::of::<T>(), steps);
     });
+    FOUND.set(None);
 }
 
 /// Registers `iter`.
@@ -64,17 +67,27 @@ pub fn steps(context: &NativeCallContext, value: Dynamic) -> Result<Steps, Dynam
         let keys: Vec<Dynamic> = map.keys().map(|key| key.as_str().into()).collect();
         return Ok(Box::new(keys.into_iter().map(Ok)));
     }
-    let mut global = context.global_runtime_state().clone();
-    global.push_import("standard", STANDARD.with(Shared::clone));
-    let ours = OURS.with_borrow_mut(|ours| {
-        ours.build_index();
-        Shared::new(ours.clone())
-    });
-    global.push_import("ours", ours);
-    match global.get_iter(value.type_id()) {
-        Some(steps) => Ok(steps(value)),
-        None => Err(value),
-    }
+    loops(context.engine(), value)
+}
+
+/// The items of `value`, one at a time, if a loop of the language goes through it.
+pub fn loops(engine: &Engine, value: Dynamic) -> Result<Steps, Dynamic> {
+    FOUND.with_borrow_mut(|found| {
+        let global = found.get_or_insert_with(|| {
+            let mut global = engine.new_global_runtime_state();
+            global.push_import("standard", STANDARD.with(Shared::clone));
+            let ours = OURS.with_borrow_mut(|ours| {
+                ours.build_index();
+                Shared::new(ours.clone())
+            });
+            global.push_import("ours", ours);
+            global
+        });
+        match global.get_iter(value.type_id()) {
+            Some(steps) => Ok(steps(value)),
+            None => Err(value),
+        }
+    })
 }
 
 /// What `iter` gives: a function, and what it gives after its last item.

@@ -115,21 +115,22 @@ impl Generator<'_, '_> {
     pub fn evaluate_always_fails(&mut self, site: SiteId, values: &[Val]) {
         let slot = self.temporary();
         self.evaluate(site, values, Place::Own(slot));
-        let (run, pointer) = (self.run, self.pointer(Place::Own(slot)));
+        self.never_so(site, Place::Own(slot));
+        self.forget(slot);
+    }
+
+    /// An evaluation gave what it can't give.
+    pub fn never_so(&mut self, site: SiteId, found: Place) {
+        let (run, pointer) = (self.run, self.pointer(found));
         let site = self.site(site);
         self.helper(Helper::NoInt, &[run, site, pointer]);
         let fails = self.fails;
         self.b.ins().jump(fails, &[]);
-        self.forget(slot);
     }
 
     pub fn fragment(&mut self, fragment: &Fragment) -> Val {
-        self.evaluate_fragment(fragment, &[])
-    }
-
-    pub fn evaluate_fragment(&mut self, fragment: &Fragment, before: &[Val]) -> Val {
         let slot = self.temporary();
-        let mut values = before.to_vec();
+        let mut values = Vec::with_capacity(fragment.variables.len());
         let mut boxed = Vec::new();
         for variable in &fragment.variables {
             let value = self.in_memory(*variable);
@@ -216,7 +217,7 @@ impl Generator<'_, '_> {
 
     pub fn call(&mut self, function: usize, arguments: &[Node], site: SiteId) -> Val {
         let Some(values) = self.arguments(arguments) else { return Val::Never };
-        let parameters: Vec<Type> = values.iter().map(|value| value.kind()).collect();
+        let parameters: Vec<Type> = arguments.iter().map(|argument| self.kind(argument)).collect();
         let key = Key { function, parameters };
         let callee = self.around.lowered(function).filter(|callee| !callee.uses_this);
         let (Some((id, result)), Some(callee)) = (self.around.form(&key), callee) else {
@@ -256,7 +257,7 @@ impl Generator<'_, '_> {
                 }
             }
         }
-        let out = (result == Type::Any).then(|| self.temporary());
+        let out = result.is_boxed().then(|| self.temporary());
         if let Some(slot) = out {
             passed.push(self.pointer(Place::Own(slot)));
         }

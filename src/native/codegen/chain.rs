@@ -7,8 +7,9 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 
-use super::value::{Place, Val, flags};
+use super::value::{Place, Val};
 use super::{Generator, Storage};
+use crate::native::elements::{self, Effect};
 use crate::native::ir::{Accessors, Chain, Node, Op, Root, Step};
 use crate::native::lend;
 use crate::native::numeric;
@@ -17,14 +18,14 @@ use crate::native::site::SiteId;
 use crate::native::types::Type;
 
 /// Where a walk begins.
-struct Start {
-    root: Val,
-    operands: Vec<Val>,
+pub struct Start {
+    pub root: Val,
+    pub operands: Vec<Val>,
 }
 
 impl Generator<'_, '_> {
     /// Evaluates a chain's operands, then its root.
-    fn start(&mut self, chain: &Chain, by_reference: bool) -> Option<Start> {
+    pub fn start(&mut self, chain: &Chain, by_reference: bool) -> Option<Start> {
         let mut operands = Vec::with_capacity(chain.operands.len());
         for (at, operand) in chain.operands.iter().enumerate() {
             let value = self.node(operand);
@@ -54,36 +55,15 @@ impl Generator<'_, '_> {
         Some(Start { root: Val::Any(root), operands })
     }
 
-    fn finish(&mut self, start: Start) {
+    pub fn finish(&mut self, start: Start) {
         for value in start.operands.into_iter().rev() {
             self.release(value);
         }
         self.release(start.root);
     }
 
-    fn is_constant(&self, chain: &Chain) -> bool {
+    pub fn is_constant(&self, chain: &Chain) -> bool {
         matches!(chain.root, Root::Variable(variable) if self.function.variables[variable].constant)
-    }
-
-    /// The pointer to an array's element, or `slow`.
-    fn element(&mut self, array: Value, index: Value, slow: Block) -> Value {
-        let layout = self.layout;
-        let tag = self.b.ins().load(types::I8, flags(), array, 0);
-        let is_array = self.b.ins().icmp_imm_u(IntCC::Equal, tag, i64::from(layout.array_tag));
-        let (fits, within) = (self.b.create_block(), self.b.create_block());
-        self.b.ins().brif(is_array, fits, &[], slow, &[]);
-        self.b.switch_to_block(fits);
-        let vector = self.b.ins().load(types::I64, flags(), array, layout.payload_at);
-        let length = self.b.ins().load(types::I64, flags(), vector, layout.vec_len_at);
-        let from_end = self.b.ins().iadd(index, length);
-        let negative = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, index, 0);
-        let index = self.b.ins().select(negative, from_end, index);
-        let inside = self.b.ins().icmp(IntCC::UnsignedLessThan, index, length);
-        self.b.ins().brif(inside, within, &[], slow, &[]);
-        self.b.switch_to_block(within);
-        let items = self.b.ins().load(types::I64, flags(), vector, layout.vec_pointer_at);
-        let offset = self.b.ins().ishl_imm_u(index, 4);
-        self.b.ins().iadd(items, offset)
     }
 
     /// A pointer that a helper found, or `slow` for none.
@@ -94,8 +74,15 @@ impl Generator<'_, '_> {
         pointer
     }
 
-    /// `item` finds the entries of maps.
-    fn step(&mut self, from: Value, step: &Step, operands: &[Val], slow: Block, item: Helper) -> Value {
+    /// A step from a value of type `kind`. `item` finds the entries of maps.
+    fn step(
+        &mut self,
+        (from, kind): (Value, Type),
+        step: &Step,
+        operands: &[Val],
+        slow: Block,
+        item: Helper,
+    ) -> Value {
         match step {
             Step::Property(name) => {
                 let name = self.constant(*name);
@@ -104,15 +91,20 @@ impl Generator<'_, '_> {
                 self.found(pointer, slow)
             }
             Step::Item(at) => match operands[*at] {
-                Val::Int(index) => self.element(from, index, slow),
+                Val::Int(index) => self.element((from, kind), index, slow),
                 Val::Any(place) => {
                     let done = self.b.create_block();
                     self.b.append_block_param(done, types::I64);
                     let next = self.when(place, Type::Int);
                     let index = self.load(Type::Int, place);
-                    let element = self.element(from, index, slow);
+                    let element = self.element((from, kind), index, slow);
                     self.b.ins().jump(done, &[BlockArg::Value(element)]);
                     self.b.switch_to_block(next);
+                    if kind.is_array() {
+                        self.b.ins().jump(slow, &[]);
+                        self.b.switch_to_block(done);
+                        return self.b.block_params(done)[0];
+                    }
                     let key = self.pointer(place);
                     let pointer = self.asked(item, &[from, key]);
                     let pointer = self.found(pointer, slow);
@@ -129,22 +121,32 @@ impl Generator<'_, '_> {
         }
     }
 
+    /// Walks from a value of type `kind`.
     pub fn walk(
         &mut self,
-        from: Place,
+        (from, kind): (Place, Type),
         steps: &[Step],
         operands: &[Val],
         slow: Block,
         item: Helper,
     ) -> Value {
         let mut pointer = self.pointer(from);
-        for step in steps {
-            pointer = self.step(pointer, step, operands, slow, item);
+        for (at, step) in steps.iter().enumerate() {
+            let kind = elements::at(kind, &steps[..at]);
+            pointer = self.step((pointer, kind), step, operands, slow, item);
         }
         pointer
     }
 
-    fn place_of(value: Val) -> Place {
+    /// The type of a chain's root.
+    pub fn root_kind(&self, chain: &Chain) -> Type {
+        match &chain.root {
+            Root::Variable(variable) => self.form.variables[*variable],
+            Root::Value(value) => self.kind(value),
+        }
+    }
+
+    pub fn place_of(value: Val) -> Place {
         match value {
             Val::Any(place) => place,
             _ => Place::Slot(0),
@@ -152,21 +154,27 @@ impl Generator<'_, '_> {
     }
 
     /// What the engine sees of a chain: its root, then its operands.
-    fn seen(start: &Start) -> Vec<Val> {
+    pub fn seen(start: &Start) -> Vec<Val> {
         [start.root].into_iter().chain(start.operands.iter().copied()).collect()
     }
 
     pub fn get(&mut self, chain: &Chain) -> Val {
+        let root_kind = self.root_kind(chain);
+        match elements::at(root_kind, &chain.steps) {
+            Type::Array(..) | Type::Any => {}
+            kind => return self.get_scalar(chain, root_kind, kind),
+        }
         let Some(start) = self.start(chain, false) else { return Val::Never };
         let slot = self.temporary();
         let out = Place::Own(slot);
         let blocks = [self.b.create_block(), self.b.create_block(), self.b.create_block()];
         let [slow, other, done] = blocks;
         self.b.set_cold_block(slow);
-        let root = Self::place_of(start.root);
         let (before, last) = chain.steps.split_at(chain.steps.len() - 1);
+        let root = (Self::place_of(start.root), root_kind);
         let from = self.walk(root, before, &start.operands, slow, Helper::Item);
-        let pointer = self.step(from, &last[0], &start.operands, other, Helper::Item);
+        let kind = elements::at(root_kind, before);
+        let pointer = self.step((from, kind), &last[0], &start.operands, other, Helper::Item);
         self.put(out, Val::Any(Place::Lent(pointer)));
         self.b.ins().jump(done, &[]);
         let (live, free) = (self.live.clone(), self.free.clone());
@@ -208,14 +216,20 @@ impl Generator<'_, '_> {
         self.b.set_cold_block(slow);
         let (before, last) = chain.steps.split_at(chain.steps.len() - 1);
         let other = self.b.create_block();
-        let from = self.walk(Self::place_of(start.root), before, &start.operands, slow, Helper::ItemThere);
-        let pointer = self.step(from, &last[0], &start.operands, other, Helper::ItemToSet);
+        let root_kind = self.root_kind(chain);
+        let root = (Self::place_of(start.root), root_kind);
+        let from = self.walk(root, before, &start.operands, slow, Helper::ItemThere);
+        let kind = elements::at(root_kind, before);
+        let pointer = self.step((from, kind), &last[0], &start.operands, other, Helper::ItemToSet);
         let (live, free) = (self.live.clone(), self.free.clone());
-        match op {
-            None => self.assign(Place::Lent(pointer), value),
-            Some((op, site)) => {
-                self.update(Place::Lent(pointer), op, value, site);
-                self.release(value);
+        let kind = elements::at(root_kind, &chain.steps);
+        if !self.set_scalar(pointer, kind, op, value) {
+            match op {
+                None => self.assign(Place::Lent(pointer), value),
+                Some((op, site)) => {
+                    self.update(Place::Lent(pointer), op, value, site);
+                    self.release(value);
+                }
             }
         }
         self.b.ins().jump(done, &[]);
@@ -244,15 +258,17 @@ impl Generator<'_, '_> {
 
     pub fn method(&mut self, chain: &Chain, name: &str, count: usize, site: SiteId) -> Val {
         let ours = !self.around.defines(name);
+        let root_kind = self.root_kind(chain);
         if ours && chain.steps.is_empty() {
-            let mut kinds = vec![match &chain.root {
-                Root::Variable(variable) => self.form.variables[*variable],
-                Root::Value(value) => self.kind(value),
-            }];
+            let mut kinds = vec![root_kind];
             kinds.extend(chain.operands.iter().map(|operand| self.kind(operand)));
             if let Some((function, kind)) = numeric::standard(name, &kinds) {
                 return self.standard_method(function, kind, chain, site);
             }
+        }
+        let object = elements::at(root_kind, &chain.steps);
+        if ours && object.is_array() && elements::effect(name, count) == Effect::Adds {
+            return self.push(chain, root_kind);
         }
         let reads = lend::READERS.contains(&name);
         let Some(start) = self.start(chain, !reads) else { return Val::Never };
@@ -266,14 +282,20 @@ impl Generator<'_, '_> {
             self.unreachable();
         }
         let root = Self::place_of(start.root);
-        let pointer = self.walk(root, &chain.steps, &start.operands, slow, Helper::ItemThere);
+        let pointer =
+            self.walk((root, root_kind), &chain.steps, &start.operands, slow, Helper::ItemThere);
         if ours && name == "len" && count == 0 {
             let result = self.b.declare_var(types::I64);
             let (finds, next) = (self.b.create_block(), self.b.create_block());
-            let length = self.asked(Helper::Length, &[pointer]);
-            let none = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, length, 0);
-            self.b.ins().brif(none, slow, &[], next, &[]);
-            self.b.switch_to_block(next);
+            let length = if object.is_array() {
+                self.length(pointer)
+            } else {
+                let length = self.asked(Helper::Length, &[pointer]);
+                let none = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, length, 0);
+                self.b.ins().brif(none, slow, &[], next, &[]);
+                self.b.switch_to_block(next);
+                length
+            };
             self.b.def_var(result, length);
             self.b.ins().jump(done, &[]);
             self.b.switch_to_block(slow);
@@ -282,11 +304,7 @@ impl Generator<'_, '_> {
             let wrong = self.b.create_block();
             self.b.ins().brif(is_int, finds, &[], wrong, &[]);
             self.b.switch_to_block(wrong);
-            let (run, pointer) = (self.run, self.pointer(out));
-            let site = self.site(site);
-            self.helper(Helper::NoInt, &[run, site, pointer]);
-            let fails = self.fails;
-            self.b.ins().jump(fails, &[]);
+            self.never_so(site, out);
             self.b.switch_to_block(finds);
             let length = self.load(Type::Int, out);
             self.b.def_var(result, length);

@@ -1,9 +1,9 @@
 //! Loops over ranges and over values.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
 
-use super::value::{Place, Val, flags};
+use super::value::{Place, Val};
 use super::{Generator, Storage};
 use crate::native::ir::{Each, Node, Root};
 use crate::native::lend;
@@ -142,50 +142,63 @@ impl Generator<'_, '_> {
             _ => return None,
         };
         Some(match &each.iterable {
-            Node::Get(chain) => self.walk(place, &chain.steps, &[], slow, Helper::ItemThere),
+            Node::Get(chain) => {
+                let root = (place, self.root_kind(chain));
+                self.walk(root, &chain.steps, &[], slow, Helper::ItemThere)
+            }
             _ => self.pointer(place),
         })
     }
 
     pub fn each(&mut self, whole: &Node, each: &Each) -> Val {
-        let subject = self.temporary();
-        let source = self.b.declare_var(types::I64);
-        let (ours, copies) = (self.b.create_block(), self.b.create_block());
-        if let Some(pointer) = self.in_place(each, copies) {
-            let tag = self.tag(Place::Lent(pointer));
-            let array = i64::from(self.layout.array_tag);
-            let is_array = self.b.ins().icmp_imm_u(IntCC::Equal, tag, array);
-            let lends = self.b.create_block();
-            self.b.ins().brif(is_array, lends, &[], copies, &[]);
-            self.b.switch_to_block(lends);
-            self.b.def_var(source, pointer);
-            self.b.ins().jump(ours, &[]);
-        } else {
-            self.b.ins().jump(copies, &[]);
+        let known = self.kind(&each.iterable);
+        if known.is_array() && known.element() == Type::Never {
+            let empty = self.node(&each.iterable);
+            self.release(empty);
+            return Val::Unit;
         }
+        let subject = self.temporary();
+        // The array; 0 if it is something else that is gone through.
+        let source = self.b.declare_var(types::I64);
+        let (starts, copies) = (self.b.create_block(), self.b.create_block());
+        match self.in_place(each, copies) {
+            Some(pointer) => {
+                if !known.is_array() {
+                    let tag = self.tag(Place::Lent(pointer));
+                    let array = i64::from(self.layout.array_tag);
+                    let is_array = self.b.ins().icmp_imm_u(IntCC::Equal, tag, array);
+                    let lends = self.b.create_block();
+                    self.b.ins().brif(is_array, lends, &[], copies, &[]);
+                    self.b.switch_to_block(lends);
+                }
+                self.b.def_var(source, pointer);
+                self.b.ins().jump(starts, &[])
+            }
+            None => self.b.ins().jump(copies, &[]),
+        };
         self.b.switch_to_block(copies);
         let iterable = self.node(&each.iterable);
         if matches!(iterable, Val::Never) {
             return iterable;
         }
         self.put(Place::Own(subject), iterable);
+        let mut pointer = self.pointer(Place::Own(subject));
+        if !known.is_array() {
+            let (run, site) = (self.run, self.site(each.begins));
+            let found = self.asked(Helper::Walk, &[run, site, pointer]);
+            let failed = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, found, 0);
+            self.check(failed);
+            let nothing = self.zero(Type::Int);
+            pointer = self.b.ins().select(found, pointer, nothing);
+        }
+        self.b.def_var(source, pointer);
+        self.b.ins().jump(starts, &[]);
+
+        self.b.switch_to_block(starts);
+        let current = (!known.is_array()).then(|| self.temporary());
         let kind = self.kind(whole);
         let (outcome, goes_on, ends) = self.enter(kind);
-        let pointer = self.pointer(Place::Own(subject));
-        self.b.def_var(source, pointer);
-        let known = self.asked(Helper::Iterable, &[pointer]);
-        let other = self.b.create_block();
-        self.b.ins().brif(known, ours, &[], other, &[]);
-
-        self.b.switch_to_block(other);
-        let (live, free) = (self.live.clone(), self.free.clone());
-        let value = self.evaluate_fragment(&each.whole, &[Val::Any(Place::Own(subject))]);
-        self.deliver(outcome, value);
-        self.b.ins().jump(ends, &[]);
-        self.back_to(&live, &free);
-
-        self.b.switch_to_block(ours);
-        let (head, turn, over) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let (head, over) = (self.b.create_block(), self.b.create_block());
         let turns = self.b.declare_var(types::I64);
         let zero = self.zero(Type::Int);
         self.b.def_var(turns, zero);
@@ -198,20 +211,19 @@ impl Generator<'_, '_> {
         self.poll();
         let count = self.b.use_var(turns);
         let array = self.b.use_var(source);
-        let vector = self.load(Type::Int, Place::Lent(array));
-        let layout = self.layout;
-        let length = self.b.ins().load(types::I64, flags(), vector, layout.vec_len_at);
-        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, count, length);
-        self.b.ins().brif(more, turn, &[], over, &[]);
-        self.b.switch_to_block(turn);
+        let item = match current {
+            None => self.next_element(array, count, over),
+            Some(current) => self.next_item(each, (array, subject), count, current, over),
+        };
         if let Some(counter) = each.counter {
             self.set_variable(counter, Val::Int(count));
         }
-        let items = self.b.ins().load(types::I64, flags(), vector, layout.vec_pointer_at);
-        let offset = self.b.ins().ishl_imm_u(count, 4);
-        let item = self.b.ins().iadd(items, offset);
         match self.storage[each.variable] {
             Storage::Lent(register) => self.b.def_var(register, item),
+            Storage::Register(register, kind) => {
+                let item = self.load(kind, Place::Lent(item));
+                self.b.def_var(register, item);
+            }
             _ => self.set_variable(each.variable, Val::Any(Place::Lent(item))),
         }
         let value = self.node(&each.body);
@@ -228,7 +240,49 @@ impl Generator<'_, '_> {
         self.b.ins().jump(ends, &[]);
         self.b.switch_to_block(ends);
         self.end_variables(each.variable, each.counter);
-        self.release(Val::Any(Place::Own(subject)));
+        for slot in current.into_iter().chain([subject]) {
+            self.release(Val::Any(Place::Own(slot)));
+        }
         self.delivered(outcome, kind)
+    }
+
+    /// The pointer to element `count` of an array, or `over`.
+    fn next_element(&mut self, array: Value, count: Value, over: Block) -> Value {
+        let (vector, length) = (self.vector(array), self.length(array));
+        let more = self.b.ins().icmp(IntCC::UnsignedLessThan, count, length);
+        let turn = self.b.create_block();
+        self.b.ins().brif(more, turn, &[], over, &[]);
+        self.b.switch_to_block(turn);
+        self.item(vector, count)
+    }
+
+    /// The pointer to the next item of an array, or of what is gone through otherwise.
+    fn next_item(
+        &mut self,
+        each: &Each,
+        (array, walk): (Value, usize),
+        count: Value,
+        current: usize,
+        over: Block,
+    ) -> Value {
+        let (of_array, of_walk, turn) =
+            (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.append_block_param(turn, types::I64);
+        self.b.ins().brif(array, of_array, &[], of_walk, &[]);
+        self.b.switch_to_block(of_array);
+        let item = self.next_element(array, count, over);
+        self.b.ins().jump(turn, &[BlockArg::Value(item)]);
+
+        self.b.switch_to_block(of_walk);
+        let (walk, item) = (self.pointer(Place::Own(walk)), self.pointer(Place::Own(current)));
+        let heedless = matches!(&each.body, Node::Block(nodes, _) if nodes.is_empty());
+        let heedless = self.b.ins().iconst(types::I64, i64::from(heedless));
+        let (run, site) = (self.run, self.site(each.steps));
+        let found = self.asked(Helper::Next, &[run, site, walk, heedless, item]);
+        let failed = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, found, 0);
+        self.check(failed);
+        self.b.ins().brif(found, turn, &[BlockArg::Value(item)], over, &[]);
+        self.b.switch_to_block(turn);
+        self.b.block_params(turn)[0]
     }
 }

@@ -37,7 +37,7 @@ pub fn generate(
         b.append_block_params_for_function_params(entry);
         let given = b.block_params(entry).to_vec();
         let (fails, returns) = (b.create_block(), b.create_block());
-        if !matches!(form.result, Type::Any | Type::Unit | Type::Never) {
+        if !form.result.is_boxed() && !matches!(form.result, Type::Unit | Type::Never) {
             b.append_block_param(returns, self::machine(form.result));
         }
         b.switch_to_block(entry);
@@ -56,7 +56,7 @@ pub fn generate(
             callees: HashMap::new(),
             run: given[0],
             level: given[1],
-            out: (form.result == Type::Any).then(|| given[given.len() - 1]),
+            out: form.result.is_boxed().then(|| given[given.len() - 1]),
             frame,
             frame_slot,
             slots: 0,
@@ -107,11 +107,11 @@ pub fn thunk(machine: &mut Machine, key: &Key, result: Type, id: FuncId, layout:
                 _ => layout.payload_at,
             };
             arguments.push(match kind {
-                Type::Any => pointer,
+                kind if kind.is_boxed() => pointer,
                 kind => b.ins().load(self::machine(*kind), flags(), pointer, offset),
             });
         }
-        if result == Type::Any {
+        if result.is_boxed() {
             arguments.push(given[3]);
         }
         let form = machine.module().declare_func_in_func(id, b.func);
@@ -124,7 +124,7 @@ pub fn thunk(machine: &mut Machine, key: &Key, result: Type, id: FuncId, layout:
             Type::Bool => (layout.bool, layout.bool_at),
             _ => (layout.unit, layout.payload_at),
         };
-        if result != Type::Any {
+        if !result.is_boxed() {
             let word = b.ins().iconst(types::I64, word as i64);
             b.ins().store(flags(), word, given[3], 0);
         }
@@ -150,8 +150,8 @@ impl Generator<'_, '_> {
         for at in 0..function.variables.len() {
             let lent = at < function.parameters && function.lends[at] || items.contains(&at);
             let storage = match self.form.variables[at] {
-                Type::Any if lent => Storage::Lent(self.b.declare_var(types::I64)),
-                Type::Any => {
+                kind if kind.is_boxed() && lent => Storage::Lent(self.b.declare_var(types::I64)),
+                kind if kind.is_boxed() => {
                     self.slots += 1;
                     Storage::Slot(self.slots - 1)
                 }
@@ -180,8 +180,8 @@ impl Generator<'_, '_> {
             let value = given[next];
             next += 1;
             match (self.storage[at], *kind) {
-                (Storage::Lent(variable), Type::Any) => self.b.def_var(variable, value),
-                (Storage::Slot(slot), Type::Any) => {
+                (Storage::Lent(variable), kind) if kind.is_boxed() => self.b.def_var(variable, value),
+                (Storage::Slot(slot), kind) if kind.is_boxed() => {
                     self.copy(Place::Lent(value), Place::Slot(slot));
                     self.write(Place::Lent(value), Val::Unit);
                 }
@@ -206,7 +206,7 @@ impl Generator<'_, '_> {
     /// Ends the function with a value.
     pub fn give(&mut self, value: Val) {
         match (self.form.result, self.out) {
-            (Type::Any, Some(out)) => {
+            (_, Some(out)) => {
                 if !matches!(value, Val::Never) {
                     self.put(Place::Lent(out), value);
                 }
@@ -289,7 +289,7 @@ impl Generator<'_, '_> {
     pub fn outcome(&mut self, kind: Type) -> Outcome {
         match kind {
             Type::Never | Type::Unit => Outcome::Nothing,
-            Type::Any => Outcome::Slot(self.temporary()),
+            kind if kind.is_boxed() => Outcome::Slot(self.temporary()),
             kind => Outcome::Register(self.b.declare_var(machine(kind)), kind),
         }
     }

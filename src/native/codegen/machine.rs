@@ -82,7 +82,7 @@ impl Machine {
         signature.params.extend(words);
         let kinds = parameters.iter().filter(|kind| **kind != Type::Unit);
         signature.params.extend(kinds.map(|kind| AbiParam::new(machine(*kind))));
-        if result == Type::Any {
+        if result.is_boxed() {
             signature.params.push(AbiParam::new(types::I64));
         }
         signature.returns.push(AbiParam::new(machine(result)));

@@ -14,6 +14,7 @@ mod call;
 mod chain;
 mod dynamic;
 mod each;
+mod element;
 mod flow;
 mod function;
 mod literal;

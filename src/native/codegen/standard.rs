@@ -17,6 +17,9 @@ impl Generator<'_, '_> {
             Val::Int(value) | Val::Float(value) => Some(value),
             _ => None,
         };
+        if let Standard::Number(number) = function {
+            return Val::Float(self.b.ins().f64const(number));
+        }
         let operands: Vec<Value> = values.iter().filter_map(operand).collect();
         let Some(one) = operands.first().copied() else { return Val::Unit };
         let two = operands.get(1).copied().unwrap_or(one);
@@ -52,6 +55,7 @@ impl Generator<'_, '_> {
                 self.b.ins().icmp_imm_u(IntCC::Equal, bit, wanted)
             }
             Standard::Zero => self.b.ins().icmp_imm_s(IntCC::Equal, one, 0),
+            Standard::Number(_) => return Val::Unit,
         };
         self.typed(kind, value)
     }

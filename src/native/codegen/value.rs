@@ -145,12 +145,17 @@ impl Generator<'_, '_> {
 
     pub fn load(&mut self, kind: Type, place: Place) -> Value {
         let (base, offset) = self.address(place);
-        let at = match kind {
+        let at = self.part_of(kind);
+        self.b.ins().load(machine(kind), flags(), base, offset + at)
+    }
+
+    /// Where a scalar has the part that differs.
+    pub const fn part_of(&self, kind: Type) -> i32 {
+        match kind {
             Type::Bool => self.layout.bool_at,
             Type::Char => self.layout.char_at,
             _ => self.layout.payload_at,
-        };
-        self.b.ins().load(machine(kind), flags(), base, offset + at)
+        }
     }
 
     /// The kind byte that says `kind`.

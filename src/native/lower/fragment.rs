@@ -179,20 +179,6 @@ impl Lowering<'_> {
         self.pool.site(position, What::Engine(evaluated))
     }
 
-    /// A `for` over a value named `$0`, for what only the engine can iterate.
-    pub(super) fn loop_of_any(&mut self, statement: &Stmt) -> Lowered<Fragment> {
-        let mut statement = statement.clone();
-        if let Stmt::For(parts, position) = &mut statement {
-            let at = parts.2.expr.start_position();
-            let at = if at.is_none() { *position } else { at };
-            parts.2.expr = super::chain::named("$0", at);
-        }
-        let (variables, mut seen, returns) = self.seen(statement_mentions(&statement))?;
-        seen.insert(0, Seen::new("$0", false));
-        let site = self.statement_site(statement, seen);
-        Ok(Fragment { variables, site, returns })
-    }
-
     /// Whether a tree may be evaluated by the engine at all.
     pub(super) fn checked(&mut self, expression: &Expr) -> Lowered<()> {
         expression_mentions(expression).refused.map_or(Ok(()), Err)

@@ -117,12 +117,13 @@ impl Lowering<'_> {
             return Ok(Node::Range(variable, counter, Box::new((from, to)), closed, body, outside));
         }
         let iterable = self.expression(&flow.expr)?;
-        let whole = self.loop_of_any(statement)?;
+        let begins = self.pool.site(flow.expr.start_position(), What::Plain);
+        let steps = self.pool.site(flow.expr.position(), What::Plain);
         let counter = counter.as_ref().map(|counter| self.declare(&counter.name, false));
         let variable = self.declare(&variable.name, false);
         let body = self.turn(flow.body.statements())?;
         self.scope.truncate(depth);
-        Ok(Node::Each(Box::new(Each { variable, counter, iterable, body, whole })))
+        Ok(Node::Each(Box::new(Each { variable, counter, iterable, body, begins, steps })))
     }
 
     fn switch(&mut self, statement: &Stmt, subject: &Expr, table: &SwitchCasesCollection) -> Lowered<Node> {

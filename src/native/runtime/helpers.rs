@@ -8,7 +8,8 @@ use super::arithmetic::{
     float_1, float_2, float_modulo, float_power, power, power_fails, shift_left, shift_right,
 };
 use super::evaluate::{Ended, evaluate};
-use super::walking::{character, item, item_there, item_to_set, iterable, length, push};
+use super::steps::{next, walk};
+use super::walking::{character, item, item_there, item_to_set, length, push};
 use super::with::{enter, leave};
 use super::{Run, attempt, native, operate, text};
 use crate::native::site::{Evaluated, Site, What};
@@ -68,7 +69,8 @@ helpers! {
     Character = character(Word Word Word) -> Word;
     Push = push(Word Word) -> Word;
     Length = length(Word) -> Word;
-    Iterable = iterable(Word) -> Word;
+    Walk = walk(Word Word Word) -> Word;
+    Next = next(Word Word Word Word Word) -> Word;
     Same = same(Word Word) -> Word;
     Within = within(Word Word Word Word) -> Word;
     Text = join_text(Word Word Word Word Word Word) -> Word;

@@ -12,6 +12,7 @@ mod helpers;
 mod known;
 mod native;
 mod operate;
+mod steps;
 mod text;
 mod walking;
 mod with;

@@ -2,7 +2,7 @@
 //!
 //! Pointers follow invariants 1 and 2 of the folder.
 
-use rhai::{Array, Dynamic};
+use rhai::Dynamic;
 
 /// A value that a map has no entry for. It is only read.
 static NOTHING: Nothing = Nothing(Dynamic::UNIT);
@@ -99,17 +99,4 @@ pub extern "C" fn length(of: &Dynamic) -> i64 {
         return -1;
     };
     i64::try_from(found).unwrap_or(-1)
-}
-
-/// Makes an array of what is iterated here; 0 if only the engine can.
-pub extern "C" fn iterable(of: &mut Dynamic) -> i64 {
-    if of.is_shared() {
-        *of = of.flatten_clone();
-    }
-    let characters: Option<Array> =
-        of.as_immutable_string_ref().ok().map(|text| text.chars().map(Dynamic::from_char).collect());
-    if let Some(characters) = characters {
-        *of = Dynamic::from_array(characters);
-    }
-    i64::from(of.is_array())
 }

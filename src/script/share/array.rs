@@ -11,6 +11,7 @@ use super::convert::{
 };
 use super::make;
 use super::value::set_record;
+use crate::script::iterate;
 use crate::script::raise::{Raise, RhaiResult, raise};
 use crate::share::block::Block;
 use crate::share::code::Code;
@@ -63,7 +64,7 @@ pub fn register(engine: &mut Engine) {
             }
         });
     setters(engine);
-    engine.register_iterator_result::<Array, Dynamic>();
+    iterate::register::<Array, Dynamic>(engine);
     make::common::<Array>(engine);
 }
 

@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, NativeCallContext};
 
 use super::convert::place;
 use super::memory::{SharedMemory, not_named, unusable, watched};
+use crate::script::iterate;
 use crate::script::raise::{Raise, RhaiResult, raise};
 use crate::script::signature::{Arguments, Signature, collected, described};
 use crate::share::item::Item;
@@ -52,8 +53,8 @@ pub fn register(engine: &mut Engine) {
         .register_indexer_set(|list: &mut ShareableList, index: INT, new: Dynamic| {
             let index = list.at(index)?;
             list.0.set(index, &item(&new)?).map_err(not_listed)
-        })
-        .register_iterator_result::<ShareableList, Dynamic>();
+        });
+    iterate::register::<ShareableList, Dynamic>(engine);
 }
 
 fn new(context: &NativeCallContext, arguments: &mut Arguments) -> Result<ShareableList, Raise> {

@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, INT, NativeCallContext};
 
 use super::convert::{beyond, clipped, dynamic, place, text_bytes};
 use crate::process::watcher;
+use crate::script::iterate;
 use crate::script::raise::{Raise, RhaiResult, not_started, out_of_memory, raise};
 use crate::script::runtime;
 use crate::script::signature::{Signature, described};
@@ -145,8 +146,8 @@ fn buffer(engine: &mut Engine) {
             let at = buffer.at(index)?;
             let byte = byte(&new)?;
             buffer.access(|cells| cells.store(at, 1, byte.into()))
-        })
-        .register_iterator_result::<Buffer, Dynamic>();
+        });
+    iterate::register::<Buffer, Dynamic>(engine);
 }
 
 /// A byte as scripts give it.
