@@ -253,25 +253,9 @@ fn named(kind: Type) -> String {
 }
 
 impl Closures for Compiler {
-    fn prepared(&self, name: &str, arguments: &[&Dynamic]) -> Option<Prepared> {
-        let (entry, function) = self.ready(name, false, arguments, elements::scalar)?;
+    fn prepared(&self, name: &str, has_this: bool, arguments: &[&Dynamic]) -> Option<Prepared> {
+        let (entry, function) = self.ready(name, has_this, arguments, elements::scalar)?;
         let types = arguments.iter().map(|argument| elements::scalar(argument)).collect();
         Some(Prepared { entry, function, types })
-    }
-
-    fn enter(
-        &self,
-        run: &mut Run,
-        level: i64,
-        name: &str,
-        this: Option<&mut Dynamic>,
-        arguments: &[&Dynamic],
-    ) -> Option<Result<Dynamic, Box<EvalAltResult>>> {
-        let (entry, function) = self.ready(name, this.is_some(), arguments, elements::scalar)?;
-        if level > run.deepest {
-            return None;
-        }
-        let this = this.filter(|_| function.uses_this);
-        Some(enter::lend(entry, run, level, this, arguments, &function))
     }
 }

@@ -55,12 +55,17 @@ pub fn lend(
         |value: &Dynamic| value.is_int() || value.is_float() || value.is_bool() || value.is_char();
     let copied = |at: usize| !function.lends[before + at] && !is_scalar(arguments[at]);
     let mut copies: FnArgsVec<Dynamic> = FnArgsVec::new();
-    copies.extend(
-        (0..arguments.len()).map(|at| if copied(at) { arguments[at].clone() } else { Dynamic::UNIT }),
-    );
-    let mut pointers: FnArgsVec<*mut Dynamic> = this.into_iter().map(std::ptr::from_mut).collect();
-    for (at, copy) in copies.iter_mut().enumerate() {
-        pointers.push(if copied(at) { copy } else { std::ptr::from_ref(arguments[at]).cast_mut() });
+    for (_, argument) in arguments.iter().enumerate().filter(|(at, _)| copied(*at)) {
+        copies.push((*argument).clone());
+    }
+    let mut copies = copies.iter_mut();
+    let mut pointers: FnArgsVec<*mut Dynamic> = FnArgsVec::new();
+    if let Some(this) = this {
+        pointers.push(this);
+    }
+    for (at, argument) in arguments.iter().enumerate() {
+        let copy = if copied(at) { copies.next().map(std::ptr::from_mut) } else { None };
+        pointers.push(copy.unwrap_or_else(|| std::ptr::from_ref(*argument).cast_mut()));
     }
     jump(entry, run, level, &pointers)
 }

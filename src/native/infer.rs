@@ -191,7 +191,7 @@ impl<'a> Pass<'a> {
             Node::Float(_) => Type::Float,
             Node::Char(_) => Type::Char,
             Node::Constant(constant) => self.functions.constant_type(*constant),
-            Node::Read(variable) => self.form.variables[*variable],
+            Node::Read(variable) | Node::Take(variable) => self.form.variables[*variable],
             Node::Block(nodes, _) => {
                 let mut last = Type::Unit;
                 for node in nodes {
@@ -348,15 +348,12 @@ impl<'a> Pass<'a> {
                 Type::Unit
             }
             Node::Method(chain, name, count, _) => self.method(chain, name, *count),
-            Node::Text(nodes, _) => self.all(nodes).map_or(Type::Never, |_| Type::Any),
-            Node::Array(nodes) => self.all(nodes).map_or(Type::Never, |types| {
-                Type::array_of(types.into_iter().fold(Type::Never, Type::join))
-            }),
-            Node::Map(_, entries) => {
-                let types = entries.iter().map(|(_, value)| self.node(value));
-                let ends = types.fold(false, |ends, kind| ends | (kind == Type::Never));
-                if ends { Type::Never } else { Type::Any }
+            Node::Text(nodes, _) | Node::Map(_, nodes, _) => {
+                self.all(nodes).map_or(Type::Never, |_| Type::Any)
             }
+            Node::Array(nodes) => self
+                .all(nodes)
+                .map_or(Type::Never, |types| Type::array_of(types.into_iter().fold(Type::Never, Type::join))),
             Node::Fragment(fragment) => {
                 if fragment.returns {
                     self.result(Type::Any);

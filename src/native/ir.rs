@@ -98,6 +98,8 @@ pub enum Node {
     Char(char),
     Constant(ConstantId),
     Read(VarId),
+    /// The variable's value, which nobody reads any more.
+    Take(VarId),
     /// A block: its value is the last node's; the variables end with it.
     Block(Vec<Node>, Vec<VarId>),
     Let(VarId, Box<Node>),
@@ -135,7 +137,9 @@ pub enum Node {
     Method(Chain, String, usize, SiteId),
     Text(Vec<Node>, SiteId),
     Array(Vec<Node>),
-    Map(ConstantId, Vec<(ConstantId, Node)>),
+    /// A map with the keys of this one, the values in the order of the program, and for each key the place of its
+    /// value, in the order of the map.
+    Map(ConstantId, Vec<Node>, Vec<usize>),
     /// Evaluated by the engine, with these variables in its scope.
     Fragment(Fragment),
 }

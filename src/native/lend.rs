@@ -77,7 +77,8 @@ pub fn visit(node: &Node, see: &mut dyn FnMut(&Node)) {
         | Node::Call(_, nodes, _)
         | Node::Native(_, nodes, _)
         | Node::Text(nodes, _)
-        | Node::Array(nodes) => nodes.iter().for_each(|node| visit(node, see)),
+        | Node::Array(nodes)
+        | Node::Map(_, nodes, _) => nodes.iter().for_each(|node| visit(node, see)),
         Node::Let(_, value)
         | Node::Assign(_, value)
         | Node::Update(_, _, value, _)
@@ -137,7 +138,6 @@ pub fn visit(node: &Node, see: &mut dyn FnMut(&Node)) {
             visit(value, see);
             chain(one, see);
         }
-        Node::Map(_, entries) => entries.iter().for_each(|(_, value)| visit(value, see)),
         Node::Unit
         | Node::Bool(_)
         | Node::Int(_)
@@ -145,6 +145,7 @@ pub fn visit(node: &Node, see: &mut dyn FnMut(&Node)) {
         | Node::Char(_)
         | Node::Constant(_)
         | Node::Read(_)
+        | Node::Take(_)
         | Node::Continue
         | Node::Fragment(..) => {}
     }

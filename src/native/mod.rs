@@ -17,6 +17,7 @@ mod layout;
 mod lend;
 pub mod list;
 mod lower;
+mod moves;
 mod numeric;
 mod outline;
 mod program;

@@ -3,10 +3,12 @@
 //! Invariants
 //! 1. A site never moves and lives as long as its program: its address stands in the machine code.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 
 use rhai::{Dynamic, Expr, ImmutableString, Position, RhaiFunc};
 
+use super::enter::Prepared;
 use super::ir::Op;
 use super::runtime::Known;
 
@@ -84,6 +86,8 @@ pub struct Site {
     pub what: What,
     /// Filled from the front; what stands there stays.
     resolved: [OnceCell<Resolved>; KINDS],
+    /// A function of the program that was found here as a method, by its name.
+    pub method: RefCell<Option<(ImmutableString, Rc<Prepared>)>>,
     /// A method of the standard library that the runtime has itself.
     pub known: Option<Known>,
     /// The program defines a function of this name.
@@ -125,7 +129,8 @@ pub struct Pool {
 impl Pool {
     pub fn site(&mut self, position: Position, what: What) -> SiteId {
         let (resolved, misses) = (<[OnceCell<Resolved>; KINDS]>::default(), Cell::new(0));
-        let site = Site { position, what, resolved, known: None, defined: false, misses };
+        let method = RefCell::default();
+        let site = Site { position, what, resolved, method, known: None, defined: false, misses };
         self.sites.push(Box::new(site));
         self.sites.len() - 1
     }

@@ -282,8 +282,7 @@ impl Generator<'_, '_> {
             self.unreachable();
         }
         let root = Self::place_of(start.root);
-        let pointer =
-            self.walk((root, root_kind), &chain.steps, &start.operands, slow, Helper::ItemThere);
+        let pointer = self.walk((root, root_kind), &chain.steps, &start.operands, slow, Helper::ItemThere);
         if ours && name == "len" && count == 0 {
             let result = self.b.declare_var(types::I64);
             let (finds, next) = (self.b.create_block(), self.b.create_block());

@@ -265,8 +265,7 @@ impl Generator<'_, '_> {
         current: usize,
         over: Block,
     ) -> Value {
-        let (of_array, of_walk, turn) =
-            (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let (of_array, of_walk, turn) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         self.b.append_block_param(turn, types::I64);
         self.b.ins().brif(array, of_array, &[], of_walk, &[]);
         self.b.switch_to_block(of_array);

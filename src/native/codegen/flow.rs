@@ -238,7 +238,12 @@ impl Generator<'_, '_> {
     }
 
     pub fn return_value(&mut self, value: Option<&Node>) -> Val {
-        let value = value.map_or(Val::Unit, |value| self.node(value));
+        let value = match value {
+            // It ends with the function.
+            Some(Node::Read(variable)) => self.take(*variable),
+            Some(value) => self.node(value),
+            None => Val::Unit,
+        };
         if matches!(value, Val::Never) {
             return value;
         }

@@ -335,6 +335,19 @@ impl Generator<'_, '_> {
         }
     }
 
+    /// A variable's value, which nobody reads any more.
+    pub fn take(&mut self, variable: usize) -> Val {
+        match self.storage[variable] {
+            Storage::Slot(slot) if !self.function.variables[variable].exposed => {
+                let value = self.temporary();
+                self.copy(Place::Slot(slot), Place::Own(value));
+                self.write(Place::Slot(slot), Val::Unit);
+                Val::Any(Place::Own(value))
+            }
+            _ => self.read(variable),
+        }
+    }
+
     pub fn node(&mut self, node: &Node) -> Val {
         let (live, free) = (self.live.clone(), self.free.clone());
         let value = self.any_node(node);
@@ -354,6 +367,7 @@ impl Generator<'_, '_> {
             Node::Char(value) => Val::Char(self.b.ins().iconst(types::I32, i64::from(u32::from(*value)))),
             Node::Constant(constant) => Val::Any(self.constant(*constant)),
             Node::Read(variable) => self.read(*variable),
+            Node::Take(variable) => self.take(*variable),
             Node::Block(nodes, ended) => self.block(nodes, ended),
             Node::Let(variable, value) => self.declare(*variable, value),
             Node::Assign(variable, value) => self.set(*variable, value),
@@ -384,7 +398,7 @@ impl Generator<'_, '_> {
             Node::Method(chain, name, count, site) => self.method(chain, name, *count, *site),
             Node::Text(nodes, site) => self.text(nodes, *site),
             Node::Array(nodes) => self.array(nodes),
-            Node::Map(template, entries) => self.map(*template, entries),
+            Node::Map(template, values, places) => self.map(*template, values, places),
             Node::Fragment(fragment) => self.fragment(fragment),
         }
     }

@@ -62,22 +62,14 @@ impl Generator<'_, '_> {
         Val::Any(Place::Own(slot))
     }
 
-    pub fn map(&mut self, template: usize, entries: &[(usize, Node)]) -> Val {
-        let nodes = &mut entries.iter().map(|(_, node)| node);
-        let Some(slots) = self.items(nodes) else { return Val::Never };
-        let keys: Vec<Value> = entries
-            .iter()
-            .map(|(key, _)| {
-                let place = self.constant(*key);
-                self.pointer(place)
-            })
-            .collect();
-        let keys = self.list(&keys);
-        let (list, count) = self.owned_list(&slots);
+    pub fn map(&mut self, template: usize, values: &[Node], places: &[usize]) -> Val {
+        let Some(slots) = self.items(&mut values.iter()) else { return Val::Never };
+        let sorted: Vec<usize> = places.iter().map(|place| slots[*place]).collect();
+        let (list, count) = self.owned_list(&sorted);
         let slot = self.temporary();
         let template = self.constant(template);
         let (template, out) = (self.pointer(template), self.pointer(Place::Own(slot)));
-        self.helper(Helper::Map, &[template, keys, list, count, out]);
+        self.helper(Helper::Map, &[template, list, count, out]);
         slots.into_iter().rev().for_each(|slot| self.forget(slot));
         Val::Any(Place::Own(slot))
     }

@@ -11,8 +11,8 @@ use crate::native::site::{Evaluated, SiteId, Style, What};
 
 /// Functions that the engine itself treats in a way of their own.
 const SPECIAL: &[&str] = &["call", "curry", "Fn", "is_shared", "is_def_fn"];
-/// Native functions that change a number or a character in place.
-const IN_PLACE: &[&str] = &["set_bit", "set_bits", "make_upper", "make_lower"];
+/// Native functions that change a number, a character or the tag of a value in place.
+const IN_PLACE: &[&str] = &["set_bit", "set_bits", "make_upper", "make_lower", "set_tag"];
 
 impl Lowering<'_> {
     pub(super) fn call(&mut self, call: &FnCallExpr, position: Position) -> Lowered<Node> {

@@ -71,13 +71,15 @@ impl Lowering<'_> {
                 Node::Array(items.iter().map(|item| self.expression(item)).collect::<Lowered<_>>()?)
             }
             Expr::Map(parts, _) => {
-                let template = self.pool.constant(Dynamic::from_map(parts.1.clone()));
-                let mut entries = Vec::with_capacity(parts.0.len());
-                for (key, value) in &parts.0 {
-                    let value = self.expression(value)?;
-                    entries.push((self.pool.constant(key.name.clone().into()), value));
-                }
-                Node::Map(template, entries)
+                let (entries, template) = (&parts.0, &parts.1);
+                let place = |key: &str| entries.iter().position(|(name, _)| name.name == key);
+                let places: Option<Vec<usize>> = template.keys().map(|key| place(key)).collect();
+                let Some(places) = places.filter(|places| places.len() == entries.len()) else {
+                    return self.fragment(expression);
+                };
+                let values =
+                    entries.iter().map(|(_, value)| self.expression(value)).collect::<Lowered<_>>()?;
+                Node::Map(self.pool.constant(Dynamic::from_map(template.clone())), values, places)
             }
             Expr::Index(..) | Expr::Dot(..) => return self.chain(expression),
             Expr::Custom(custom, _) => return self.custom(expression, custom),

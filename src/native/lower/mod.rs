@@ -17,6 +17,7 @@ use rhai::{Position, Stmt};
 use super::collect::Head;
 use super::ir::{Function, Node, VarId, Variable};
 use super::lend;
+use super::moves;
 use super::site::Pool;
 
 /// Why a function stays with the interpreter.
@@ -67,12 +68,15 @@ pub fn function(head: &Head, body: &[Stmt], names: &Names, pool: &mut Pool) -> L
     for parameter in &head.parameters {
         lowering.declare(parameter, false);
     }
-    let body = lowering.body(body)?;
+    let mut body = lowering.body(body)?;
     let variables = lowering.variables;
     let parameters = head.parameters.len() + usize::from(uses_this);
     let mut lends = lend::parameters(&body, &variables, parameters);
     if uses_this {
         lends[0] = true;
+    }
+    if let Node::Block(nodes, _) = &mut body {
+        moves::take_last(nodes, (0..parameters).filter(|parameter| !lends[*parameter]), &variables);
     }
     Ok(Function { uses_this, parameters, variables, body, lends })
 }
@@ -124,7 +128,9 @@ impl Lowering<'_> {
         for statement in statements {
             nodes.push(self.statement(statement)?);
         }
-        let ended = self.scope.drain(depth..).map(|(_, variable)| variable).collect();
+        let ended: Vec<VarId> = self.scope.drain(depth..).map(|(_, variable)| variable).collect();
+        // Whoever might expose one of them has been seen.
+        moves::take_last(&mut nodes, ended.iter().copied(), &self.variables);
         Ok(Node::Block(nodes, ended))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Pointers follow invariants 1 and 2 of the folder.
 
-use rhai::{Dynamic, FnArgsVec, ImmutableString};
+use rhai::{Dynamic, FnArgsVec};
 
 use super::arithmetic::{
     float_1, float_2, float_modulo, float_power, power, power_fails, shift_left, shift_right,
@@ -75,7 +75,7 @@ helpers! {
     Within = within(Word Word Word Word) -> Word;
     Text = join_text(Word Word Word Word Word Word) -> Word;
     Array = new_array(Word Word Word);
-    Map = new_map(Word Word Word Word Word);
+    Map = new_map(Word Word Word Word);
     Throw = throw(Word Word Word);
     Caught = caught(Word Word Word) -> Word;
     Enter = enter(Word Word Word Word Word) -> Word;
@@ -341,22 +341,10 @@ extern "C" fn new_array(pointers: *const *mut Dynamic, count: usize, out: *mut D
     unsafe { out.write(array) };
 }
 
-extern "C" fn new_map(
-    template: &Dynamic,
-    keys: *const *mut Dynamic,
-    pointers: *const *mut Dynamic,
-    count: usize,
-    out: *mut Dynamic,
-) {
+extern "C" fn new_map(template: &Dynamic, pointers: *const *mut Dynamic, count: usize, out: *mut Dynamic) {
     let mut map = template.as_map_ref().map(|map| map.clone()).unwrap_or_default();
-    // SAFETY: a list of so many constants.
-    let keys = unsafe { list(keys, count) };
-    for (key, new) in keys.iter().zip(taken(pointers, count)) {
-        // SAFETY: a constant.
-        if let Ok(key) = unsafe { &**key }.as_immutable_string_ref() {
-            let key: ImmutableString = ImmutableString::clone(&key);
-            map.insert(key.as_str().into(), new);
-        }
+    for (place, new) in map.values_mut().zip(taken(pointers, count)) {
+        *place = new;
     }
     // SAFETY: the result's place is plain.
     unsafe { out.write(Dynamic::from_map(map)) };

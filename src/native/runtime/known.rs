@@ -106,7 +106,7 @@ impl<'f> Closure<'f> {
     /// Whether it is compiled for these arguments, or can be.
     fn prepare(&mut self, run: &Run, arguments: &[&Dynamic]) -> bool {
         if !self.prepared.as_ref().is_some_and(|prepared| prepared.fits(arguments)) {
-            self.prepared = run.closures.prepared(self.function.fn_name(), arguments);
+            self.prepared = run.closures.prepared(self.function.fn_name(), false, arguments);
         }
         self.prepared.is_some()
     }

@@ -50,18 +50,14 @@ pub struct Run<'a> {
 
 /// Where compiled closures come from.
 pub trait Closures {
-    /// The function's form for such arguments, to be entered more than once.
-    fn prepared(&self, name: &str, arguments: &[&rhai::Dynamic]) -> Option<super::enter::Prepared>;
-
-    /// Calls the function with these arguments, if it is compiled or can be. The error is without its own frame.
-    fn enter(
+    /// The function's form for such arguments, to be entered more than once; one that works on `this` only if it
+    /// has one.
+    fn prepared(
         &self,
-        run: &mut Run,
-        level: i64,
         name: &str,
-        this: Option<&mut rhai::Dynamic>,
+        has_this: bool,
         arguments: &[&rhai::Dynamic],
-    ) -> Option<Result<rhai::Dynamic, Box<EvalAltResult>>>;
+    ) -> Option<super::enter::Prepared>;
 }
 
 impl Run<'_> {

@@ -1,6 +1,7 @@
 //! Native functions: found once by the engine, then called directly for arguments of the same types.
 
 use std::any::TypeId;
+use std::rc::Rc;
 
 use rhai::{
     BloomFilterU64, Caches, Dynamic, EvalAltResult, FnArgsVec, FnPtr, ImmutableString, NativeCallContext,
@@ -9,7 +10,7 @@ use rhai::{
 
 use super::evaluate::evaluate;
 use super::{Run, known};
-use crate::native::enter;
+use crate::native::enter::{self, Prepared};
 use crate::native::site::{Evaluated, Resolved, Site, Style, What};
 
 /// The engine prints what these give.
@@ -32,19 +33,22 @@ pub fn call(
         return call_found(run, level, site, (name, evaluated), arguments, lent, false);
     };
     let is_method = *style == Style::Method;
-    let own_method = if is_method { own_method(first, name) } else { None };
-    let special = first.is_shared() || own_method.is_some() || first.is_read_only();
-    if is_method
+    let own = if is_method { own_method(site, first, name) } else { None };
+    let special = first.is_shared() || own.is_some() || first.is_read_only();
+    let function = own.as_ref().map_or(site.defined.then_some(name), Option::as_ref);
+    if let Some(function) = function
+        && is_method
         && !lent
         && !first.is_shared()
         && !first.is_read_only()
-        && (site.defined || own_method.is_some())
     {
-        let function = own_method.flatten().unwrap_or_else(|| name.clone());
         let given: FnArgsVec<&Dynamic> = rest.iter().map(|argument| &**argument).collect();
-        let closures = run.closures;
-        if let Some(result) = closures.enter(run, level + 1, &function, Some(first), &given) {
-            return result.map_err(|error| enter::in_call(run, &function, site.position, error));
+        if level < run.deepest
+            && let Some(prepared) = prepared(run, site, function, &given)
+        {
+            let this = Some(&mut **first).filter(|_| prepared.function.uses_this);
+            let result = enter::lend(prepared.entry, run, level + 1, this, &given, &prepared.function);
+            return result.map_err(|error| enter::in_call(run, function, site.position, error));
         }
     }
     if !special
@@ -56,12 +60,32 @@ pub fn call(
     call_found(run, level, site, (name, evaluated), arguments, lent, special)
 }
 
+/// The form of a function of the program for these arguments, as it was found last at this site or anew.
+fn prepared(
+    run: &Run,
+    site: &Site,
+    function: &ImmutableString,
+    arguments: &[&Dynamic],
+) -> Option<Rc<Prepared>> {
+    if let Some((name, prepared)) = &*site.method.borrow()
+        && name == function
+        && prepared.fits(arguments)
+    {
+        return Some(Rc::clone(prepared));
+    }
+    let prepared = Rc::new(run.closures.prepared(function, true, arguments)?);
+    site.method.replace(Some((function.clone(), Rc::clone(&prepared))));
+    Some(prepared)
+}
+
 /// A function that a map holds under a method's name: some if there is one, with its name if it has no arguments of
 /// its own.
-fn own_method(object: &Dynamic, name: &str) -> Option<Option<ImmutableString>> {
+fn own_method(site: &Site, object: &Dynamic, name: &str) -> Option<Option<ImmutableString>> {
     let map = object.as_map_ref().ok()?;
     let function = map.get(name)?.read_lock::<FnPtr>()?;
-    Some((!function.is_curried()).then(|| function.fn_name().into()))
+    let same = |(known, _): &&(ImmutableString, _)| known == function.fn_name();
+    let last = || site.method.borrow().as_ref().filter(same).map(|(known, _)| known.clone());
+    Some((!function.is_curried()).then(|| last().unwrap_or_else(|| function.fn_name().into())))
 }
 
 fn call_found(

@@ -1,5 +1,6 @@
 //! Functions run both ways.
 
+mod arrays;
 mod numbers;
 mod types;
 mod values;
