@@ -181,7 +181,7 @@ impl Generator<'_, '_> {
         self.b.switch_to_block(other);
         if let Some(accessors) = chain.accessors.filter(|_| !self.is_constant(chain)) {
             let next = self.b.create_block();
-            let lent = matches!(root, Place::Lent(_));
+            let lent = matches!(root.0, Place::Lent(_));
             self.get_native((chain, accessors), &start.operands, from, lent, out, next);
             self.b.ins().jump(done, &[]);
             self.b.switch_to_block(next);
