@@ -20,6 +20,7 @@ mod lower;
 mod moves;
 mod numeric;
 mod outline;
+mod pass;
 mod program;
 pub mod route;
 mod runtime;

@@ -28,6 +28,7 @@ fn mentions(node: &Node, variable: VarId) -> usize {
             Node::Get(chain) | Node::Set(chain, ..) | Node::Method(chain, ..) => {
                 usize::from(matches!(chain.root, Root::Variable(root) if root == variable))
             }
+            Node::With(with) => usize::from(with.lock_of == Some(variable)),
             Node::Fragment(fragment) => usize::from(fragment.variables.contains(&variable)),
             _ => 0,
         };

@@ -30,7 +30,7 @@ thread_local! {
     /// Those of the language.
     static STANDARD: Shared<Module> = StandardPackage::new().as_shared_module();
     /// Both, to look up, since the last type was added.
-    static FOUND: RefCell<Option<GlobalRuntimeState>> = const { RefCell::new(None) };
+    static FOUND: RefCell<Option<Rc<GlobalRuntimeState>>> = const { RefCell::new(None) };
 }
 
 /// Lets loops go through a `T`, and calls that take its items one at a time.
@@ -74,22 +74,23 @@ pub fn steps(context: &NativeCallContext, value: Dynamic) -> Result<Steps, Dynam
 
 /// The items of `value`, one at a time, if a loop of the language goes through it.
 pub fn loops(engine: &Engine, value: Dynamic) -> Result<Steps, Dynamic> {
-    FOUND.with_borrow_mut(|found| {
-        let global = found.get_or_insert_with(|| {
-            let mut global = engine.new_global_runtime_state();
-            global.push_import("standard", STANDARD.with(Shared::clone));
-            let ours = OURS.with_borrow_mut(|ours| {
-                ours.build_index();
-                Shared::new(ours.clone())
-            });
-            global.push_import("ours", ours);
-            global
-        });
-        match global.get_iter(value.type_id()) {
-            Some(steps) => Ok(steps(value)),
-            None => Err(value),
-        }
-    })
+    let found = FOUND.with_borrow_mut(|found| Rc::clone(found.get_or_insert_with(|| Rc::new(all(engine)))));
+    match found.get_iter(value.type_id()) {
+        Some(steps) => Ok(steps(value)),
+        None => Err(value),
+    }
+}
+
+/// A state in which all types are found that loops go through.
+fn all(engine: &Engine) -> GlobalRuntimeState {
+    let mut global = engine.new_global_runtime_state();
+    global.push_import("standard", STANDARD.with(Shared::clone));
+    let ours = OURS.with_borrow_mut(|ours| {
+        ours.build_index();
+        Shared::new(ours.clone())
+    });
+    global.push_import("ours", ours);
+    global
 }
 
 /// What `iter` gives: a function, and what it gives after its last item.

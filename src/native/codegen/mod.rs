@@ -22,6 +22,7 @@ pub mod machine;
 mod scalar;
 mod standard;
 mod switch;
+mod thunk;
 mod truth;
 mod value;
 mod with;
@@ -32,7 +33,8 @@ use std::rc::Rc;
 use cranelift_codegen::ir::{Block, FuncRef, InstBuilder, StackSlot, Value};
 use cranelift_frontend::{FunctionBuilder, Variable};
 
-pub use function::{generate, thunk};
+pub use function::generate;
+pub use thunk::thunk;
 use value::{Place, Val};
 
 use super::ir::{Function, Node};
@@ -174,6 +176,6 @@ impl Generator<'_, '_> {
     fn kind(&self, node: &Node) -> Type {
         let (results, places) = self.around.types();
         let functions: &dyn super::types::Functions = self.around;
-        super::infer::Pass::looking(functions, results, places, self.form.clone()).node(node)
+        super::pass::Pass::looking(functions, results, places, self.form.clone()).node(node)
     }
 }
