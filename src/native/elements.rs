@@ -7,7 +7,7 @@
 use rhai::Dynamic;
 
 use super::ir::Step;
-use super::types::Type;
+use super::types::{DEEPEST, Type};
 
 /// How an array's method works on what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +54,21 @@ pub fn stored(root: Type, steps: &[Step], new: Type) -> Type {
 
 /// The type of a value, what its arrays hold included. Every element is looked at, but in an array of anything.
 pub fn of(value: &Dynamic) -> Type {
+    within(value, DEEPEST)
+}
+
+/// The same, with arrays in each other to this depth.
+fn within(value: &Dynamic, depth: u8) -> Type {
     if value.tag() != 0 || value.is_shared() {
         return Type::Any;
     }
     let Ok(array) = value.as_array_ref() else { return scalar(value) };
+    if depth == 0 {
+        return Type::array_of(Type::Any);
+    }
     let mut element = Type::Never;
     for item in array.iter() {
-        let kind = if item.is_read_only() { Type::Any } else { of(item) };
+        let kind = if item.is_read_only() { Type::Any } else { within(item, depth - 1) };
         element = element.join(kind);
         if element == Type::Any {
             break;

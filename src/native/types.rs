@@ -23,7 +23,7 @@ pub enum Type {
 }
 
 /// How deep arrays of arrays are told apart.
-const DEEPEST: u8 = 3;
+pub const DEEPEST: u8 = 3;
 
 impl Type {
     pub fn join(self, other: Self) -> Self {

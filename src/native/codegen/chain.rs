@@ -211,6 +211,11 @@ impl Generator<'_, '_> {
             return value;
         }
         let value = self.kept_before(value, chain.operands.iter());
+        // A variable that is put into itself is copied before it changes.
+        let value = match value {
+            Val::Any(Place::Slot(_) | Place::Reference(_)) => Val::Any(Place::Own(self.owned(value))),
+            value => value,
+        };
         let Some(start) = self.start(chain, true) else { return Val::Never };
         let (slow, done) = (self.b.create_block(), self.b.create_block());
         self.b.set_cold_block(slow);
