@@ -114,6 +114,7 @@ fn arrays_are_handed_on() {
         fn in_try(n) { let a = [n]; try { throw grows(a) } catch (e) { e } }
         fn in_map(n) { let a = [n]; let b = "x"; #{z: a, b: b, a: n} }
         fn set(n) { let m = #{}; let a = [n]; m.x = a; m.y = m.x; m }
+        fn into_itself(n) { let d = #{a: n}; d.m = d; d["x"] = d; let a = [1]; a[0] = a; [a, d] }
         fn chosen(n) { let a = [n]; let b = if n > 3 { a } else { [] }; b.push(1); b }
     "#;
     all(source, &int(4));
