@@ -118,7 +118,7 @@ impl Compiler {
     /// The form for such arguments, for [`Self::call_prepared`].
     pub fn prepare(&self, name: &str, arguments: &[Dynamic]) -> Option<Prepared> {
         let given: FnArgsVec<&Dynamic> = arguments.iter().collect();
-        self.prepared(name, &given)
+        self.prepared(name, false, &given)
     }
 
     /// As [`Self::call`], by a form of `name` that fits the arguments.
