@@ -3,6 +3,7 @@
 use rhai::{AST, Dynamic, Engine, EvalAltResult, NativeCallContext, Scope};
 
 use super::{Compiler, Limits, Outcome};
+use crate::script::with;
 
 /// An engine with what stook's has that matters here.
 pub fn engine() -> Engine {
@@ -77,7 +78,7 @@ pub fn same(source: &str, name: &str, arguments: &[Dynamic]) -> String {
 
 /// The same by this engine.
 pub fn same_by(engine: &Engine, source: &str, name: &str, arguments: &[Dynamic]) -> String {
-    let ast = engine.compile(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
+    let ast = with::compile(engine, source).unwrap_or_else(|error| panic!("{error}\n{source}"));
     let compiler = Compiler::new(engine, &ast, Limits::default());
     let expected = interpreted(engine, &ast, name, arguments);
     let found = compiled(engine, &ast, &compiler, name, arguments);
