@@ -30,6 +30,29 @@ pub enum Op {
 }
 
 impl Op {
+    /// How the engine calls `op=`.
+    pub const fn assigning(self) -> &'static str {
+        match self {
+            Self::Add => "+=",
+            Self::Subtract => "-=",
+            Self::Multiply => "*=",
+            Self::Divide => "/=",
+            Self::Modulo => "%=",
+            Self::Power => "**=",
+            Self::ShiftLeft => "<<=",
+            Self::ShiftRight => ">>=",
+            Self::And => "&=",
+            Self::Or => "|=",
+            Self::Xor => "^=",
+            Self::Equal
+            | Self::NotEqual
+            | Self::Less
+            | Self::LessOrEqual
+            | Self::Greater
+            | Self::GreaterOrEqual => "",
+        }
+    }
+
     pub const fn compares(self) -> bool {
         matches!(
             self,

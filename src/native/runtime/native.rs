@@ -88,7 +88,9 @@ fn own_method(site: &Site, object: &Dynamic, name: &str) -> Option<Option<Immuta
     Some((!function.is_curried()).then(|| last().unwrap_or_else(|| function.fn_name().into())))
 }
 
-fn call_found(
+/// Calls the function of a site for these arguments: the one that was found before, or, where that can't be, what the
+/// engine finds.
+pub(super) fn call_found(
     run: &mut Run,
     level: i64,
     site: &Site,
@@ -137,9 +139,11 @@ fn by_engine(
     }
     if search {
         let mut found = caches.fn_resolution_cache_mut().dict.values();
-        let accessor = matches!(site.what, What::Native(_, Style::Property | Style::Index, _));
-        // A property that no getter is found for is one of an indexer's, which is called otherwise.
-        let only = if accessor && found.len() > 1 { None } else { found.by_ref().flatten().next() };
+        let tries_others =
+            matches!(site.what, What::Native(_, Style::Property | Style::Index, _) | What::Update(..));
+        // A property that no getter is found for is one of an indexer's, and `x += y` may be `x = x + y`: these are
+        // called otherwise.
+        let only = if tries_others && found.len() > 1 { None } else { found.by_ref().flatten().next() };
         match (only, found.flatten().next()) {
             (Some(one), None) if one.func.is_native() => {
                 site.remember(Resolved { types, function: one.func.clone(), source: one.source.clone() });
