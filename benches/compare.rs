@@ -96,7 +96,16 @@ const ROWS: &[Row] = &[
     with("pool_8_fork", "pool_create", &["fork"], 10.0),
     with("pool_8_server", "pool_create", &["forkserver"], 10.0),
     row("pool_busy", Side::Pair("pool_busy", &["pool"]), Side::Pair("pool_busy", &["plain"]), Some(0.95)),
-    // As much memory for ten million items as for a hundred thousand.
+    // As much memory for ten million messages, or items, as for a hundred thousand.
+    Row {
+        memory: true,
+        ..row(
+            "queue_10m",
+            Side::Pair("queue_flat", &["10000000"]),
+            Side::Pair("queue_flat", &["100000"]),
+            Some(0.95),
+        )
+    },
     Row {
         memory: true,
         ..row(
