@@ -21,7 +21,6 @@ use super::{
     handle::Handles,
     timestamp,
 };
-use crate::sys::heap;
 
 /// Elements that an array or a list gets room for before the first one arrives.
 const FIRST_ROOM: usize = 1024;
@@ -126,7 +125,7 @@ impl<'a> Decoding<'a> {
             format::STRING => self.string()?.into(),
             format::BLOB => {
                 let length = self.count("the length of a blob")?;
-                Dynamic::from_blob(heap::copied(self.take(length, "a blob")?))
+                Dynamic::from_blob(self.take(length, "a blob")?.to_vec())
             }
             format::ARRAY => {
                 self.enter()?;
