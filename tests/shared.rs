@@ -178,7 +178,6 @@ fn a_killed_watcher_is_replaced() {
         "#,
         &[],
     );
-    let mut made = 0;
     for _ in 0..5 {
         session.until("a watcher", || watcher(&session).is_some_and(runs));
         let old = watcher(&session).expect("a watcher");
@@ -186,10 +185,9 @@ fn a_killed_watcher_is_replaced() {
         session.until("its end", || !runs(old));
         while watcher(&session).is_none() {
             session.line();
-            made += 1;
         }
+        session.line();
     }
-    assert!(made >= 5);
     session.signal(Signal::SIGKILL);
     let ended = session.end(); // it looks whether something is left
     assert!(ended.stderr.contains("leaked shared_memory objects"), "{}", ended.stderr);

@@ -34,6 +34,7 @@ use crate::sys::clock::Deadline;
 use crate::sys::futex;
 use crate::sys::output::{self, Stream};
 use crate::sys::process;
+use crate::sys::signal;
 
 const NAME: &str = "watcher";
 
@@ -69,6 +70,8 @@ fn start(id: ProcessId) -> Result<(), StartError> {
     let slot = id.slot().ok_or(StartError::Gone)?;
     let argument = CString::new(format!("{WATCH}{}:{}", id.index, id.generation)).unwrap_or_default();
     let arguments = [c"stook".into(), argument, c"watcher".into()];
+    // If it is killed at once, no handler takes its zombie away before its id is known here.
+    let _held_back = signal::hold_back();
     match process::spawn(process::SELF, segment::memory().fd(), &arguments) {
         Ok(pid) => {
             slot.set_pid(pid);
