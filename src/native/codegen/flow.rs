@@ -198,6 +198,11 @@ impl Generator<'_, '_> {
         self.get_out(inside);
     }
 
+    /// Whether there is a resource to be left.
+    fn is_within(&self) -> bool {
+        self.inside.iter().any(|entered| matches!(entered, Inside::With(_)))
+    }
+
     /// Leaves what was entered behind the first `inside`.
     pub fn get_out(&mut self, inside: usize) {
         for at in (inside..self.inside.len()).rev() {
@@ -239,8 +244,8 @@ impl Generator<'_, '_> {
 
     pub fn return_value(&mut self, value: Option<&Node>) -> Val {
         let value = match value {
-            // It ends with the function.
-            Some(Node::Read(variable)) => self.take(*variable),
+            // It ends with the function, unless a resource on the way can't be left, and that is caught.
+            Some(Node::Read(variable)) if !self.is_within() => self.take(*variable),
             Some(value) => self.node(value),
             None => Val::Unit,
         };

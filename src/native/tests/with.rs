@@ -70,6 +70,7 @@ fn a_resource_is_left_on_every_way() {
         "with g { try { throw i } catch (e) { s += e } }",
         "with g { for k in 0..9 { if k == i { break } s += k; } }",
         "with g { if i == 2 { return s } s += 1; }",
+        "let t = `t${i}`; try { with g { return t } } catch (e) { s += t.len(); }",
         "with g { if i == 2 { break } s += 1; }",
         "with g { if i == 2 { continue } s += 1; }",
         "with g { let f = |x| x + i; s += f.call(2); }",
