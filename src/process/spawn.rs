@@ -46,13 +46,21 @@ pub(super) fn spawn_as(id: ProcessId, start: &Parcel) -> Result<(), StartError> 
     let shown = CString::new(slot.name()).unwrap_or_default();
     let enter = CString::new(format!("{ENTER}{}:{}", id.index, id.generation)).unwrap_or_default();
     let arguments = [c"stook".into(), enter, shown];
+    EXECUTABLE.with_borrow(|executable| {
+        let program: &CStr = executable.as_deref().unwrap_or(process::SELF);
+        execute_as(id, program, &arguments)
+    })
+}
+
+/// Starts `program` as the process that has `id`.
+///
+/// # Errors
+/// If the system refuses; the slot is free then.
+pub(super) fn execute_as(id: ProcessId, program: &CStr, arguments: &[CString]) -> Result<(), StartError> {
+    let slot = id.slot().ok_or(StartError::Gone)?;
     // No handler takes its zombie away before its id is known here: its slot could be somebody else's by then.
     let _held_back = signal::hold_back();
-    let spawned = EXECUTABLE.with_borrow(|executable| {
-        let program: &CStr = executable.as_deref().unwrap_or(process::SELF);
-        process::spawn(program, segment::memory().fd(), &arguments)
-    });
-    match spawned {
+    match process::spawn(program, segment::memory().fd(), arguments) {
         Ok(pid) => {
             slot.set_pid(pid);
             Ok(())

@@ -25,8 +25,7 @@ use std::time::Duration;
 
 use super::child::StartError;
 use super::session::{self, WATCH};
-use super::spawn::give_back;
-use crate::arena::segment;
+use super::spawn::{execute_as, give_back};
 use crate::arena::sweep;
 use crate::arena::table::{self, ProcessId, Role, Slot};
 use crate::share::tracked;
@@ -34,7 +33,6 @@ use crate::sys::clock::Deadline;
 use crate::sys::futex;
 use crate::sys::output::{self, Stream};
 use crate::sys::process;
-use crate::sys::signal;
 
 const NAME: &str = "watcher";
 
@@ -67,21 +65,8 @@ pub fn running() -> Result<(), StartError> {
 }
 
 fn start(id: ProcessId) -> Result<(), StartError> {
-    let slot = id.slot().ok_or(StartError::Gone)?;
     let argument = CString::new(format!("{WATCH}{}:{}", id.index, id.generation)).unwrap_or_default();
-    let arguments = [c"stook".into(), argument, c"watcher".into()];
-    // If it is killed at once, no handler takes its zombie away before its id is known here.
-    let _held_back = signal::hold_back();
-    match process::spawn(process::SELF, segment::memory().fd(), &arguments) {
-        Ok(pid) => {
-            slot.set_pid(pid);
-            Ok(())
-        }
-        Err(error) => {
-            give_back(id);
-            Err(error.into())
-        }
-    }
+    execute_as(id, process::SELF, &[c"stook".into(), argument, c"watcher".into()])
 }
 
 /// The life of a watcher; `argument` says which it is.
