@@ -55,6 +55,12 @@ const fn with(
     row(name, Side::Pair(pair, arguments), Side::Python(pair, arguments), Some(target))
 }
 
+/// As much memory for ten million as for a hundred thousand.
+const fn flat(name: &'static str, pair: &'static str) -> Row {
+    let many = row(name, Side::Pair(pair, &["10000000"]), Side::Pair(pair, &["100000"]), Some(0.95));
+    Row { memory: true, ..many }
+}
+
 const fn same(row: Row) -> Row {
     Row { same_lines: true, ..row }
 }
@@ -96,25 +102,8 @@ const ROWS: &[Row] = &[
     with("pool_8_fork", "pool_create", &["fork"], 10.0),
     with("pool_8_server", "pool_create", &["forkserver"], 10.0),
     row("pool_busy", Side::Pair("pool_busy", &["pool"]), Side::Pair("pool_busy", &["plain"]), Some(0.95)),
-    // As much memory for ten million messages, or items, as for a hundred thousand.
-    Row {
-        memory: true,
-        ..row(
-            "queue_10m",
-            Side::Pair("queue_flat", &["10000000"]),
-            Side::Pair("queue_flat", &["100000"]),
-            Some(0.95),
-        )
-    },
-    Row {
-        memory: true,
-        ..row(
-            "pool_imap_10m",
-            Side::Pair("pool_imap", &["10000000"]),
-            Side::Pair("pool_imap", &["100000"]),
-            Some(0.95),
-        )
-    },
+    flat("queue_10m", "queue_flat"),
+    flat("pool_imap_10m", "pool_imap"),
     with("manager_dict", "manager_dict", &["1"], 2.0),
     with("manager_dict_8", "manager_dict", &["8"], 3.0),
     row("manager_queue", Side::Pair("manager_queue", &[]), Side::Python("manager_queue", &[]), None),

@@ -20,7 +20,7 @@ pub fn infer(functions: &dyn Functions, first: Key) -> Found {
         while at < found.len() {
             let (key, form) = found[at].clone();
             if let Some(function) = functions.lowered(key.function) {
-                let pass = Pass::new(functions, &found, &places, form);
+                let pass = Pass::looking(functions, &found, &places, form).finding();
                 let (form, called, risen) = pass.over(&function.body);
                 changed |= risen;
                 found[at].1 = form;

@@ -103,11 +103,10 @@ pub struct Chain {
     pub accessors: Option<Accessors>,
 }
 
-/// The sites of `$0.name` and `$0.name = $1`, or of `$0[$1]` and `$0[$1] = $2`.
+/// The sites of `$0.name` and `$0.name = $1`, or of `$0[$1]` and `$0[$1] = $2`: those that are needed.
 #[derive(Clone, Copy, Debug)]
 pub struct Accessors {
-    pub get: SiteId,
-    /// What assigns has it.
+    pub get: Option<SiteId>,
     pub set: Option<SiteId>,
 }
 

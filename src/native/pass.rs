@@ -22,16 +22,6 @@ pub struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// A pass that finds more.
-    pub fn new(
-        functions: &'a dyn Functions,
-        results: &'a [(Key, Form)],
-        places: &'a HashMap<Key, usize>,
-        form: Form,
-    ) -> Self {
-        Self { final_pass: false, ..Self::looking(functions, results, places, form) }
-    }
-
     /// What it finds on its way over a function's body: the form, what is called, and whether a type has risen.
     pub fn over(mut self, body: &Node) -> (Form, Vec<Key>, bool) {
         let value = self.node(body);
@@ -48,6 +38,11 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let (called, loops) = (Vec::new(), Vec::new());
         Self { functions, results, places, form, called, loops, changed: false, final_pass: true }
+    }
+
+    /// The same, but it finds more.
+    pub fn finding(self) -> Self {
+        Self { final_pass: false, ..self }
     }
 
     fn raise(&mut self, variable: VarId, to: Type) {

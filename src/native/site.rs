@@ -78,14 +78,24 @@ pub struct Resolved {
     pub types: Vec<std::any::TypeId>,
     pub function: RhaiFunc,
     pub source: Option<ImmutableString>,
+    /// What was found after it.
+    next: Found,
+}
+
+/// A list that only grows: what stands in it stays.
+type Found = OnceCell<Box<Resolved>>;
+
+impl Resolved {
+    pub fn new(types: Vec<std::any::TypeId>, function: RhaiFunc, source: Option<ImmutableString>) -> Self {
+        Self { types, function, source, next: Found::new() }
+    }
 }
 
 /// See the head of this file.
 pub struct Site {
     pub position: Position,
     pub what: What,
-    /// Filled from the front; what stands there stays.
-    resolved: [OnceCell<Resolved>; KINDS],
+    found: Found,
     /// A function of the program that was found here as a method, by its name.
     pub method: RefCell<Option<(ImmutableString, Rc<Prepared>)>>,
     /// A method of the standard library that the runtime has itself.
@@ -99,13 +109,20 @@ pub struct Site {
 impl Site {
     /// What was found for such arguments.
     pub fn resolved(&self, fits: impl Fn(&Resolved) -> bool) -> Option<&Resolved> {
-        self.resolved.iter().map_while(OnceCell::get).find(|one| fits(one))
+        std::iter::successors(self.found.get(), |one| one.next.get()).map(|one| &**one).find(|one| fits(one))
     }
 
     /// Remembers what was found, while there is room.
-    pub fn remember(&self, found: Resolved) {
-        if let Some(free) = self.resolved.iter().find(|one| one.get().is_none()) {
-            let _ = free.set(found);
+    pub fn remember(&self, resolved: Resolved) {
+        let mut place = &self.found;
+        for _ in 0..KINDS {
+            match place.get() {
+                Some(known) => place = &known.next,
+                None => {
+                    place.get_or_init(|| Box::new(resolved));
+                    return;
+                }
+            }
         }
     }
 }
@@ -128,9 +145,8 @@ pub struct Pool {
 
 impl Pool {
     pub fn site(&mut self, position: Position, what: What) -> SiteId {
-        let (resolved, misses) = (<[OnceCell<Resolved>; KINDS]>::default(), Cell::new(0));
-        let method = RefCell::default();
-        let site = Site { position, what, resolved, method, known: None, defined: false, misses };
+        let (found, method, misses) = (Found::new(), RefCell::default(), Cell::new(0));
+        let site = Site { position, what, found, method, known: None, defined: false, misses };
         self.sites.push(Box::new(site));
         self.sites.len() - 1
     }

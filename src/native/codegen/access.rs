@@ -9,7 +9,7 @@ use cranelift_codegen::ir::{Block, InstBuilder, Value};
 
 use super::Generator;
 use super::value::{Place, Val};
-use crate::native::ir::{Accessors, Chain, Op, Step};
+use crate::native::ir::{Chain, Op, Step};
 use crate::native::runtime::Helper;
 use crate::native::site::SiteId;
 
@@ -35,7 +35,7 @@ impl Generator<'_, '_> {
     /// Reads from what `value` points to into `out`, which is plain. Where that is of no native type: `otherwise`.
     pub fn get_native(
         &mut self,
-        (chain, accessors): (&Chain, Accessors),
+        (chain, get): (&Chain, SiteId),
         operands: &[Val],
         value: Value,
         lent: bool,
@@ -45,7 +45,7 @@ impl Generator<'_, '_> {
         self.when_native(value, otherwise);
         let (live, free) = (self.live.clone(), self.free.clone());
         let values = self.given(Self::subject(chain, operands, value));
-        self.call_native(accessors.get, &values, lent, out);
+        self.call_native(get, &values, lent, out);
         self.release_all(&values, operands);
         self.back_to(&live, &free);
     }
@@ -53,7 +53,7 @@ impl Generator<'_, '_> {
     /// Writes `new`, or what `op` makes of it. Where the value is of no native type: `otherwise`.
     pub fn set_native(
         &mut self,
-        (chain, get, set): (&Chain, SiteId, SiteId),
+        (chain, get, set): (&Chain, Option<SiteId>, SiteId),
         operands: &[Val],
         value: Value,
         (op, new): (Option<(Op, SiteId)>, Val),
@@ -61,11 +61,10 @@ impl Generator<'_, '_> {
     ) {
         self.when_native(value, otherwise);
         let (live, free) = (self.live.clone(), self.free.clone());
-        let subject = Self::subject(chain, operands, value);
-        let mut values = subject;
-        values.push(match op {
+        let mut values = Self::subject(chain, operands, value);
+        values.push(match get.zip(op) {
             None => new,
-            Some(op) => {
+            Some((get, op)) => {
                 let changed = self.changed(get, &values, op, new);
                 self.release(new);
                 changed

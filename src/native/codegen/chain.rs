@@ -179,10 +179,10 @@ impl Generator<'_, '_> {
         self.b.ins().jump(done, &[]);
         let (live, free) = (self.live.clone(), self.free.clone());
         self.b.switch_to_block(other);
-        if let Some(accessors) = chain.accessors.filter(|_| !self.is_constant(chain)) {
+        if let Some(Accessors { get: Some(get), .. }) = chain.accessors.filter(|_| !self.is_constant(chain)) {
             let next = self.b.create_block();
             let lent = matches!(root.0, Place::Lent(_));
-            self.get_native((chain, accessors), &start.operands, from, lent, out, next);
+            self.get_native((chain, get), &start.operands, from, lent, out, next);
             self.b.ins().jump(done, &[]);
             self.b.switch_to_block(next);
         }

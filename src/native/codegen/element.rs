@@ -141,7 +141,7 @@ impl Generator<'_, '_> {
         self.b.ins().jump(done, &[]);
 
         self.b.switch_to_block(full);
-        (self.live, self.free) = (live.clone(), free.clone());
+        self.back_to(&live, &free);
         let slot = self.owned(value);
         let item = self.pointer(Place::Own(slot));
         self.helper(Helper::Push, &[array, item]);
@@ -151,7 +151,7 @@ impl Generator<'_, '_> {
         self.b.ins().jump(done, &[]);
 
         self.b.switch_to_block(slow);
-        (self.live, self.free) = (live, free);
+        self.back_to(&live, &free);
         let slot = self.temporary();
         self.evaluate(chain.site, &Self::seen(&start), Place::Own(slot));
         self.release(Val::Any(Place::Own(slot)));

@@ -129,7 +129,7 @@ impl Lowering<'_> {
         let evaluated = Evaluated { expression, seen };
         let Some((call, position)) = method else {
             let site = self.pool.site(Position::NONE, What::Engine(evaluated));
-            let accessors = self.accessors(before.last(), None);
+            let accessors = self.accessors(before.last(), true, None);
             return Ok(Node::Get(Chain { root, steps, operands: lowered, site, accessors }));
         };
         let site = self.pool.site(Position::NONE, What::Engine(evaluated));
@@ -266,12 +266,12 @@ impl Lowering<'_> {
         let evaluated = Evaluated { expression: Expr::Stmt(Box::new(block)), seen };
         let site = self.pool.site(parts.0.position(), What::Engine(evaluated));
         let op = op.map(|(op, how)| (op, self.update_site(op, &how, sides.lhs.position())));
-        let accessors = self.accessors(links.last(), Some(parts.0.position()));
+        let accessors = self.accessors(links.last(), op.is_some(), Some(parts.0.position()));
         Ok(Node::Set(Chain { root, steps, operands: lowered, site, accessors }, op, value))
     }
 
-    /// The sites of a chain's last link, with that of the assignment at `set`.
-    fn accessors(&mut self, last: Option<&Link>, set: Option<Position>) -> Option<Accessors> {
+    /// The sites of a chain's last link: if it is read, and of the assignment at `set`.
+    fn accessors(&mut self, last: Option<&Link>, reads: bool, set: Option<Position>) -> Option<Accessors> {
         // Errors stand where the engine has them: at a property's name, at an index's bracket.
         let (expression, style, names, position) = match *last? {
             Link::Property(property @ Expr::Property(parts, position), at) => {
@@ -297,8 +297,10 @@ impl Lowering<'_> {
             let evaluated = Evaluated { expression: Expr::Stmt(Box::new(block)), seen };
             self.pool.site(position, What::Native(setter, style, evaluated))
         });
-        let evaluated = Evaluated { expression, seen: operands(count) };
-        let get = self.pool.site(position, What::Native(getter, style, evaluated));
+        let get = reads.then(|| {
+            let evaluated = Evaluated { expression, seen: operands(count) };
+            self.pool.site(position, What::Native(getter, style, evaluated))
+        });
         Some(Accessors { get, set })
     }
 }

@@ -146,7 +146,7 @@ fn by_engine(
         let only = if tries_others && found.len() > 1 { None } else { found.by_ref().flatten().next() };
         match (only, found.flatten().next()) {
             (Some(one), None) if one.func.is_native() => {
-                site.remember(Resolved { types, function: one.func.clone(), source: one.source.clone() });
+                site.remember(Resolved::new(types, one.func.clone(), one.source.clone()));
             }
             _ => site.misses.set(site.misses.get() + 1),
         }

@@ -169,32 +169,10 @@ pub fn update(
             return Ok(());
         }
     }
-    let mut copy = value.flatten_clone();
-    if is_of_native_type(target) {
-        let arguments = &mut [target, &mut copy];
-        let function = (op.assigning(), evaluated);
-        return native::call_found(run, level, site, function, arguments, false, false).map(|_| ());
-    }
-    let mut values = [std::mem::take(target), copy];
-    let result = evaluate(run, level, evaluated, &mut values, None).result();
-    *target = std::mem::take(&mut values[0]);
-    result.map(|_| ())
-}
-
-/// Whether nobody else has the value, and its type is none of Rhai's own.
-fn is_of_native_type(value: &Dynamic) -> bool {
-    let own = value.is_int()
-        || value.is_float()
-        || value.is_string()
-        || value.is_array()
-        || value.is_map()
-        || value.is_blob()
-        || value.is_char()
-        || value.is_bool()
-        || value.is_unit()
-        || value.is_fnptr()
-        || value.is_timestamp();
-    !own && !value.is_shared() && !value.is_read_only()
+    let special = target.is_shared() || target.is_read_only();
+    let function = (op.assigning(), evaluated);
+    let arguments = &mut [target, &mut value.flatten_clone()];
+    native::call_found(run, level, site, function, arguments, false, special).map(|_| ())
 }
 
 fn appended(target: &mut Dynamic, value: &Dynamic) -> bool {
