@@ -85,6 +85,43 @@ fn programs_of_their_own_share_objects() {
     }
 }
 
+/// For each end of a connection over this port, what its socket's timer is set for, as the system shows it.
+fn timers(port: i32) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let table = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+        for line in table.lines() {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let [_, here, there, state, _, timer, ..] = fields[..] else { continue };
+            let over = [here, there].iter().any(|address| address.ends_with(&format!(":{port:04X}")));
+            if over && state == "01" {
+                found.push(timer[..2].to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn both_ends_of_a_quiet_connection_ask_whether_the_other_is_there() {
+    const KEEP_ALIVE: &str = "02";
+    let mut serves = Session::start(SERVES, &[]);
+    let port = serves.numbers("port")[0];
+    let uses = r#"
+        let m = SyncManager("localhost:" + args[0], "k");
+        m.connect();
+        let l = m.list([1]);
+        print(l.len());
+        sleep(60);
+    "#;
+    let mut uses = Session::start(uses, &[&port.to_string()]);
+    assert_eq!(uses.line(), "1");
+    serves.until("keep-alive at both ends", || {
+        let timers = timers(port);
+        timers.len() >= 2 && timers.iter().all(|timer| timer == KEEP_ALIVE)
+    });
+}
+
 #[test]
 fn ctrl_c_ends_every_call_that_waits_and_loses_nothing() {
     const WAITS: [&str; 6] = [
