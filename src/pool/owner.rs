@@ -255,21 +255,17 @@ impl Pool {
         if !self.out.values().any(unwanted) {
             return;
         }
-        let mut buffer = Vec::new();
-        for _ in 0..self.crew.tasks.len() {
-            let Some(message) = self.crew.tasks.take_now(&mut buffer) else { return };
-            let bytes = message.bytes(&buffer);
+        let tasks = self.crew.tasks.clone();
+        tasks.sorted_out(|message, bytes| {
             let number = bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
             if self.out.get(&number).is_some_and(unwanted) {
                 self.recall(number);
-                continue;
-            }
-            if self.crew.tasks.put(bytes, &message.references(), Deadline::Never).is_err()
+            } else if tasks.put(bytes, &message.references(), Deadline::Never).is_err()
                 && let Some(out) = self.recall(number)
             {
                 self.again.push_back(out.batch);
             }
-        }
+        });
     }
 
     /// No more calls. The workers end when everything is done.

@@ -46,6 +46,8 @@ struct Layout {
     /// Messages it may hold; 0 is no limit.
     limit: AtomicU64,
     closed: AtomicU64,
+    /// Somebody sorts out what is there ([`Channel::sorted_out`]): the others find nothing meanwhile.
+    sorting: AtomicU64,
     /// Messages that have to be there before who sleeps for them is woken.
     enough: AtomicU64,
     room: WaitPoint,
@@ -171,6 +173,7 @@ impl Channel {
                 &layout.tail_chunk,
                 &layout.spare,
                 &layout.closed,
+                &layout.sorting,
                 &layout.done,
                 &layout.enough,
             ] {
@@ -267,8 +270,8 @@ impl Channel {
         buffer.clear();
         loop {
             let held = layout.object.guard.lock();
-            if layout.is_empty() {
-                if layout.closed.load(Ordering::Relaxed) != 0 {
+            if layout.is_empty() || layout.sorting.load(Ordering::Relaxed) != 0 {
+                if layout.is_empty() && layout.closed.load(Ordering::Relaxed) != 0 {
                     return Err(TakeError::Closed);
                 }
                 let ticket = layout.items.enter();
@@ -360,6 +363,7 @@ impl Watched for Channel {
 
 mod cursor;
 mod put;
+mod sort;
 mod take;
 mod work;
 

@@ -126,6 +126,39 @@ fn a_full_channel_refuses_and_a_closed_one_says_so() {
 }
 
 #[test]
+fn who_takes_gets_nothing_that_is_only_passed_over() {
+    let _session = session();
+    register();
+    let channel = Channel::new(0).expect("memory");
+    let got = Channel::new(0).expect("memory");
+    for number in 0..6_u8 {
+        channel.put(&[number], &[], now()).expect("room");
+    }
+    let consume = || {
+        let mut buffer = Vec::new();
+        while let Ok(message) = channel.take(&mut buffer, Deadline::Never) {
+            got.put(message.bytes(&buffer), &[], Deadline::Never).expect("room");
+        }
+        crate::sys::process::exit_now(0);
+    };
+    let mut consumer = None;
+    channel.sorted_out(|_, bytes| {
+        // It comes while only what is not wanted is there.
+        if consumer.is_none() {
+            consumer = Some(waiting(consume));
+        }
+        if bytes[0] % 2 == 0 {
+            channel.put(bytes, &[], now()).expect("room");
+        }
+        assert!(got.is_empty());
+    });
+    channel.close();
+    assert_eq!(consumer.expect("it was started").wait(), Some(End::Exited(0)));
+    assert_eq!([take(&got), take(&got), take(&got)], [Some(vec![0]), Some(vec![2]), Some(vec![4])]);
+    assert_eq!(take(&got), None);
+}
+
+#[test]
 fn a_claim_is_filled_by_taking_and_emptied_by_putting() {
     let _session = session();
     register();
